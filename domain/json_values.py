@@ -1,0 +1,3 @@
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any] | list[Any]
