@@ -15,7 +15,7 @@ _BUFFERED_IDS = 512
 
 
 class _Entropy(threading.local):
-    """A system call for each id was a sixth of the time of the tracker's path: read many at once."""
+    """A system call for each id was a sixth of the tracker's path: read for many at once."""
 
     buffer = b""
     offset = 0

@@ -57,7 +57,8 @@ class Cursor:
     id: UUID
 
     def __str__(self) -> str:
-        kind, key = ("t", self.key.isoformat()) if isinstance(self.key, datetime) else ("s", self.key)
+        key = self.key.isoformat() if isinstance(self.key, datetime) else self.key
+        kind = "t" if isinstance(self.key, datetime) else "s"
         parts = json.dumps([self.ordering, kind, key, self.id.hex], separators=(",", ":"))
         return urlsafe_b64encode(parts.encode()).decode().rstrip("=")
 
@@ -66,8 +67,8 @@ def parse_cursor(text: str, ordering: Ordering) -> Cursor:
     """Raises BadRequest for what is no cursor, or one of a list in another order."""
     try:
         parts = json.loads(urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
-        token, kind, key, id = (str(part) for part in parts)
-        cursor = Cursor(token, datetime.fromisoformat(key) if kind == "t" else key, UUID(id))
+        token, kind, key, row = (str(part) for part in parts)
+        cursor = Cursor(token, datetime.fromisoformat(key) if kind == "t" else key, UUID(row))
     except (ValueError, TypeError):
         raise BadRequest("that cursor is malformed: use one that this list has returned") from None
     if cursor.ordering != ordering.token or kind not in ("s", "t"):

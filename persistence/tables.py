@@ -1,5 +1,6 @@
-"""How each field of each entity is stored. A field's name differs from its column's only where
-the line says so; conversions beyond the driver's own are the types below."""
+"""How each field of each entity is stored: a line a field, the column's name where it differs.
+`alembic check` holds these tables against the migrations, `validate_models` against the entities.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     MetaData,
     Named,
     PrimaryKeyConstraint,
@@ -26,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
 from domain.experiments import AllocationMode, Correction, ExperimentStatus, HashAlgorithm
 from domain.ids import ProjectId
@@ -40,4 +40,212 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+_TIME = DateTime(timezone=True)
+
+
+def _values(choices: type[StrEnum]) -> list[str]:
+    return [choice.value for choice in choices]
+
+
+def _choice(choices: type[StrEnum], name: str) -> Enum:
+    """A closed set as text under a CHECK: an ENUM of PostgreSQL could only ever grow."""
+    return Enum(
+        choices,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        values_callable=_values,
+    )
+
+
+class _Projects(TypedColumns):
+    id: Named[ProjectId] = Column(Uuid, primary_key=True)
+    name: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(_TIME)
+
+
+projects = Table("ab_projects", metadata, _Projects)
+
+
+class _Experiments(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    project_id: Named[ProjectId] = Column(Uuid, ForeignKey("ab_projects.id"))
+    name: Named[str] = Column("experiment_name", Text)
+    description: Named[str | None] = Column(Text)
+    hypothesis: Named[str | None] = Column(Text)
+    target_bot: Named[str | None] = Column(Text)
+    target_url: Named[str | None] = Column(Text)
+    metric_type: Named[str] = Column(Text)
+    minimum_sample_size: Named[int] = Column(BigInteger)
+    alpha: Named[float] = Column(Double)
+    power: Named[float] = Column(Double)
+    correction: Named[Correction] = Column(_choice(Correction, "correction"))
+    status: Named[ExperimentStatus] = Column(
+        ENUM(ExperimentStatus, name="experiment_status", values_callable=_values)
+    )
+    allocation: Named[AllocationMode] = Column(_choice(AllocationMode, "allocation"))
+    hash_algorithm: Named[HashAlgorithm] = Column(_choice(HashAlgorithm, "hash_algorithm"))
+    hash_seed: Named[str] = Column(Text)
+    traffic_allocation: Named[float] = Column(Double)
+    default_traffic_split: Named[Json] = Column(JSONB)
+    metadata: Named[Json] = Column(JSONB)
+    winner_variant: Named[str | None] = Column(Text)
+    statistical_significance: Named[float | None] = Column(Double)
+    phase: Named[int] = Column(BigInteger)
+    created_by: Named[UUID | None] = Column(Uuid)
+    started_at: Named[datetime | None] = Column(_TIME)
+    completed_at: Named[datetime | None] = Column(_TIME)
+    created_at: Named[datetime] = Column(_TIME)
+    updated_at: Named[datetime] = Column(_TIME)
+    version: Named[int] = Column(BigInteger)
+
+
+experiments = Table(
+    "ab_experiments",
+    metadata,
+    _Experiments,
+    CheckConstraint("traffic_allocation BETWEEN 0 AND 1", name="traffic_allocation"),
+    Index("idx_experiment_name", "project_id", "name", unique=True),
+    Index("idx_experiment_status", "status"),
+    Index("idx_experiment_target_bot", "target_bot"),
+    Index("idx_experiment_created_at", "created_at"),
+)
+
+
+class _Phases(TypedColumns):
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    number: Named[int] = Column(BigInteger)
+    weights: Named[Json] = Column(JSONB)
+    traffic_allocation: Named[float] = Column(Double)
+    opened_at: Named[datetime] = Column(_TIME)
+
+
+phases = Table("ab_phases", metadata, _Phases, PrimaryKeyConstraint("experiment_id", "number"))
+
+
+class _Variants(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    name: Named[str] = Column("variant_name", Text)
+    label: Named[str | None] = Column("variant_label", Text)
+    description: Named[str | None] = Column(Text)
+    response_template: Named[str | None] = Column(Text)
+    system_prompt: Named[str | None] = Column(Text)
+    config_overrides: Named[Json] = Column(JSONB)
+    content: Named[Json] = Column(JSONB)
+    traffic_weight: Named[float] = Column(Double)
+    is_control: Named[bool]
+    is_active: Named[bool]
+    position: Named[int] = Column(BigInteger)
+    impressions: Named[int] = Column(BigInteger)
+    conversions: Named[int] = Column(BigInteger)
+    conversion_rate: Named[float] = Column(Double)
+    total_value: Named[float] = Column(Double)
+    confidence_interval_lower: Named[float | None] = Column(Double)
+    confidence_interval_upper: Named[float | None] = Column(Double)
+    created_at: Named[datetime] = Column(_TIME)
+    updated_at: Named[datetime] = Column(_TIME)
+
+
+variants = Table(
+    "ab_variants",
+    metadata,
+    _Variants,
+    UniqueConstraint("experiment_id", "name"),
+    CheckConstraint("traffic_weight BETWEEN 0 AND 1", name="traffic_weight"),
+    CheckConstraint("conversion_rate BETWEEN 0 AND 1", name="conversion_rate"),
+    Index("idx_variant_experiment", "experiment_id"),
+    Index("idx_variant_name", "name"),
+)
+
+
+class _MetricDefinitions(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    position: Named[int] = Column(BigInteger)
+    name: Named[str] = Column(Text)
+    event_type: Named[str] = Column(Text)
+    aggregation: Named[MetricAggregation] = Column(_choice(MetricAggregation, "aggregation"))
+    role: Named[MetricRole] = Column(_choice(MetricRole, "role"))
+    direction: Named[MetricDirection] = Column(_choice(MetricDirection, "direction"))
+    scale: Named[EffectScale] = Column(_choice(EffectScale, "scale"))
+    cap_low: Named[float | None] = Column(Double)
+    cap_high: Named[float | None] = Column(Double)
+    window_hours: Named[float | None] = Column(Double)
+    non_inferiority_margin: Named[float | None] = Column(Double)
+
+
+metric_definitions = Table(
+    "ab_metric_definitions",
+    metadata,
+    _MetricDefinitions,
+    UniqueConstraint("experiment_id", "name"),
+)
+
+
+class _Assignments(TypedColumns):
+    id: Named[UUID] = Column(Uuid)
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    variant_id: Named[UUID] = Column(Uuid, ForeignKey(variants.c.id, ondelete="CASCADE"))
+    user_id: Named[str] = Column(Text)
+    session_id: Named[str | None] = Column(Text)
+    assigned_at: Named[datetime] = Column(_TIME)
+    bucket_value: Named[float] = Column(Double)
+    propensity: Named[float] = Column(Double)
+    has_converted: Named[bool]
+    converted_at: Named[datetime | None] = Column(_TIME)
+    conversion_value: Named[float | None] = Column(Double)
+    context: Named[Json] = Column(JSONB)
+    metadata: Named[Json] = Column(JSONB)
+
+
+assignments = Table(
+    "ab_assignments",
+    metadata,
+    _Assignments,
+    PrimaryKeyConstraint("id", "user_id"),
+    UniqueConstraint("experiment_id", "user_id"),
+    Index("idx_assignment_experiment", "experiment_id", "assigned_at", "id"),
+    Index("idx_assignment_variant", "variant_id", "assigned_at", "id"),
+)
+Index(
+    "idx_assignment_converted",
+    assignments.c.experiment_id,
+    assignments.c.assigned_at,
+    assignments.c.id,
+    postgresql_where=assignments.c.has_converted,
+)
+
+
+class _Metrics(TypedColumns):
+    id: Named[UUID] = Column(Uuid)
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    variant_id: Named[UUID] = Column(Uuid, ForeignKey(variants.c.id, ondelete="CASCADE"))
+    assignment_id: Named[UUID] = Column(Uuid)
+    user_id: Named[str] = Column(Text)
+    event_type: Named[str] = Column(Text)
+    event_value: Named[float] = Column(Double)
+    event_data: Named[Json] = Column(JSONB)
+    event_timestamp: Named[datetime] = Column(_TIME)
+    source: Named[str | None] = Column(Text)
+    session_context: Named[Json] = Column(JSONB)
+    created_at: Named[datetime] = Column(_TIME)
+
+
+metrics = Table(
+    "ab_metrics",
+    metadata,
+    _Metrics,
+    PrimaryKeyConstraint("id", "user_id"),
+    ForeignKeyConstraint(
+        ["assignment_id", "user_id"], [assignments.c.id, assignments.c.user_id], ondelete="CASCADE"
+    ),
+    Index("idx_metric_experiment", "experiment_id", "event_timestamp", "id"),
+    Index("idx_metric_variant", "variant_id", "event_timestamp", "id"),
+    Index("idx_metric_assignment", "assignment_id", "event_timestamp", "id"),
+    Index("idx_metric_event_type", "experiment_id", "event_type", "event_timestamp", "id"),
+    Index("idx_metric_timestamp", "event_timestamp", postgresql_using="brin"),
 )
