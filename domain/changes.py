@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -14,8 +14,27 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 
+Changes = TypeVar("Changes", bound="DataclassInstance")
 
-def given(changes: "DataclassInstance") -> dict[str, object]:
+
+def given(changes: "DataclassInstance") -> dict[str, Any]:
     """The fields that the caller named, with their values."""
     values = ((field.name, getattr(changes, field.name)) for field in fields(changes))
     return {name: value for name, value in values if value is not UNSET}
+
+
+def difference(
+    kind: type[Changes], before: "DataclassInstance", after: "DataclassInstance"
+) -> Changes:
+    """What has to change in `before` to make it `after`, of the fields that `kind` names."""
+    names = (field.name for field in fields(kind))
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return kind(**{name: new for name, old, new in pairs if new != old})
+
+
+def shared(source: "DataclassInstance", kind: type["DataclassInstance"]) -> dict[str, Any]:
+    """The fields of `source` that `kind` has as well."""
+    names = {field.name for field in fields(kind)}
+    return {
+        field.name: getattr(source, field.name) for field in fields(source) if field.name in names
+    }

@@ -1,11 +1,17 @@
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
+from domain.changes import UNSET, Unset
+from domain.errors import NotFound
 from domain.ids import ProjectId
 from domain.json_values import Json
-from domain.paging import Ordering
+from domain.metrics import MetricDefinition
+from domain.paging import Ordering, Page, Window
+from domain.variants import Variant, VariantChanges
 
 
 class ExperimentStatus(StrEnum):
@@ -14,6 +20,9 @@ class ExperimentStatus(StrEnum):
     PAUSED = "paused"
     COMPLETED = "completed"
     ARCHIVED = "archived"
+
+
+RUNNING = frozenset({ExperimentStatus.ACTIVE, ExperimentStatus.PAUSED})
 
 
 class AllocationMode(StrEnum):
@@ -82,6 +91,18 @@ class Phase:
     opened_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentKey:
+    """By id or, where that is None, by name."""
+
+    id: UUID | None = None
+    name: str | None = None
+
+    def missing(self) -> NotFound:
+        said = self.name if self.id is None else self.id
+        return NotFound(f"there is no experiment {said!s}", ("experiment",))
+
+
 class ExperimentOrderField(StrEnum):
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
@@ -94,9 +115,92 @@ NEWEST_FIRST = Ordering(ExperimentOrderField.CREATED_AT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentFilter:
+    """Archived ones are left out unless `status` asks for them."""
+
     status: frozenset[ExperimentStatus] | None = None
     target_bot: str | None = None
     created_by: UUID | None = None
     search: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentChanges:
+    name: str | Unset = UNSET
+    description: str | Unset | None = UNSET
+    hypothesis: str | Unset | None = UNSET
+    target_bot: str | Unset | None = UNSET
+    target_url: str | Unset | None = UNSET
+    metric_type: str | Unset = UNSET
+    minimum_sample_size: int | Unset = UNSET
+    traffic_allocation: float | Unset = UNSET
+    metadata: Json | Unset = UNSET
+    hash_seed: str | Unset = UNSET
+    default_traffic_split: Json | Unset = UNSET
+    status: ExperimentStatus | Unset = UNSET
+    phase: int | Unset = UNSET
+    winner_variant: str | Unset | None = UNSET
+    started_at: datetime | Unset = UNSET
+    completed_at: datetime | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """All that one decision changes in an experiment and what belongs to it."""
+
+    changes: ExperimentChanges = field(default_factory=ExperimentChanges)
+    added: list[Variant] = field(default_factory=list)
+    changed: Mapping[UUID, VariantChanges] = field(default_factory=dict)
+    removed: frozenset[UUID] = frozenset()
+    definitions: Sequence[MetricDefinition] | Unset = UNSET
+    phase: Phase | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Edit()
+
+
+class ExperimentStore(Protocol):
+    async def by_ids(
+        self, project: ProjectId, ids: Collection[UUID]
+    ) -> Mapping[UUID, Experiment]: ...
+
+    async def by_names(
+        self, project: ProjectId, names: Collection[str]
+    ) -> Mapping[str, Experiment]: ...
+
+    async def page(
+        self, project: ProjectId, window: Window, filter: ExperimentFilter
+    ) -> Page[Experiment]: ...
+
+    async def count(self, project: ProjectId, filter: ExperimentFilter) -> int: ...
+
+    async def count_by_status(self, project: ProjectId) -> Mapping[ExperimentStatus, int]: ...
+
+    async def active(self, project: ProjectId) -> Sequence[Experiment]: ...
+
+    async def phases_by_experiment(
+        self, project: ProjectId, experiments: Collection[UUID]
+    ) -> Mapping[UUID, Sequence[Phase]]: ...
+
+    async def create(
+        self,
+        project: ProjectId,
+        experiment: Experiment,
+        variants: Sequence[Variant],
+        definitions: Sequence[MetricDefinition],
+    ) -> None:
+        """All of it or nothing; raises NameTaken."""
+        ...
+
+    async def save(
+        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+    ) -> Experiment | None:
+        """Whole, as the next version of what was seen; None, and nothing is written, where
+        somebody was faster."""
+        ...
+
+    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+        """With all that hangs on it; False where somebody was faster."""
+        ...

@@ -53,6 +53,20 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewMetricDefinition:
+    name: str
+    event_type: str
+    aggregation: MetricAggregation
+    role: MetricRole = MetricRole.SECONDARY
+    direction: MetricDirection = MetricDirection.INCREASE
+    scale: EffectScale = EffectScale.RELATIVE
+    cap_low: float | None = None
+    cap_high: float | None = None
+    window_hours: float | None = None
+    non_inferiority_margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One event of one user, as a tracker reported it."""
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.changes import UNSET, Unset
 from domain.ids import ProjectId
 from domain.json_values import Json
 
@@ -31,6 +32,36 @@ class Variant:
     confidence_interval_upper: float | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVariant:
+    """A weight left open is a share of what the others leave over."""
+
+    name: str
+    label: str | None = None
+    description: str | None = None
+    response_template: str | None = None
+    system_prompt: str | None = None
+    config_overrides: Json | None = None
+    content: Json | None = None
+    traffic_weight: float | None = None
+    is_control: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantChanges:
+    name: str | Unset = UNSET
+    label: str | Unset | None = UNSET
+    description: str | Unset | None = UNSET
+    response_template: str | Unset | None = UNSET
+    system_prompt: str | Unset | None = UNSET
+    config_overrides: Json | Unset = UNSET
+    content: Json | Unset = UNSET
+    traffic_weight: float | Unset = UNSET
+    is_control: bool | Unset = UNSET
+    is_active: bool | Unset = UNSET
+    position: int | Unset = UNSET
 
 
 class VariantStore(Protocol):

@@ -1,0 +1,113 @@
+"""draft → active ⇄ paused → completed; anything → archived. Each move says what it changes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain import weights
+from domain.checks import Checks
+from domain.design import Design
+from domain.errors import DomainError, ErrorCode, NotFound
+from domain.experiments import Edit, Experiment, ExperimentChanges, ExperimentStatus
+
+_ALLOWED: dict[ExperimentStatus, tuple[ExperimentStatus, ...]] = {
+    ExperimentStatus.DRAFT: (ExperimentStatus.ACTIVE, ExperimentStatus.ARCHIVED),
+    ExperimentStatus.ACTIVE: (
+        ExperimentStatus.PAUSED,
+        ExperimentStatus.COMPLETED,
+        ExperimentStatus.ARCHIVED,
+    ),
+    ExperimentStatus.PAUSED: (
+        ExperimentStatus.ACTIVE,
+        ExperimentStatus.COMPLETED,
+        ExperimentStatus.ARCHIVED,
+    ),
+    ExperimentStatus.COMPLETED: (ExperimentStatus.ARCHIVED,),
+    ExperimentStatus.ARCHIVED: (),
+}
+
+
+class IllegalTransition(DomainError):
+    code = ErrorCode.ILLEGAL_TRANSITION
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        target: ExperimentStatus,
+        hint: str | None = None,
+    ) -> None:
+        self.source = experiment.status
+        self.target = target
+        self.allowed = allowed_transitions(experiment.status)
+        allowed = ", ".join(status.name for status in self.allowed) or "nothing"
+        super().__init__(
+            f"{experiment.name} is {self.source.name} and cannot become {target.name}: "
+            + (hint or f"allowed is {allowed}"),
+            ("experiment",),
+        )
+
+
+def allowed_transitions(status: ExperimentStatus) -> Sequence[ExperimentStatus]:
+    return _ALLOWED[status]
+
+
+def start(design: Design, now: datetime) -> Edit:
+    experiment = design.experiment
+    if experiment.status is ExperimentStatus.PAUSED:
+        raise IllegalTransition(experiment, ExperimentStatus.ACTIVE, "resume it instead")
+    _require(experiment, ExperimentStatus.ACTIVE)
+    _check_ready(design)
+    changes = ExperimentChanges(
+        status=ExperimentStatus.ACTIVE, started_at=now, phase=experiment.phase + 1
+    )
+    return Edit(changes=changes, phase=design.next_phase(now))
+
+
+def pause(design: Design, now: datetime) -> Edit:
+    return _move(design, ExperimentStatus.PAUSED)
+
+
+def resume(design: Design, now: datetime) -> Edit:
+    if design.is_draft:
+        raise IllegalTransition(design.experiment, ExperimentStatus.ACTIVE, "start it instead")
+    return _move(design, ExperimentStatus.ACTIVE)
+
+
+def archive(design: Design, now: datetime) -> Edit:
+    return _move(design, ExperimentStatus.ARCHIVED)
+
+
+def complete(design: Design, winner: str | None, now: datetime) -> Edit:
+    _require(design.experiment, ExperimentStatus.COMPLETED)
+    if winner is not None and winner not in {variant.name for variant in design.variants}:
+        raise NotFound(f"{design.experiment.name} has no variant {winner!r}", ("winner",))
+    return Edit(
+        changes=ExperimentChanges(
+            status=ExperimentStatus.COMPLETED, completed_at=now, winner_variant=winner
+        )
+    )
+
+
+def _move(design: Design, target: ExperimentStatus) -> Edit:
+    _require(design.experiment, target)
+    return Edit(changes=ExperimentChanges(status=target))
+
+
+def _require(experiment: Experiment, target: ExperimentStatus) -> None:
+    if target not in allowed_transitions(experiment.status):
+        raise IllegalTransition(experiment, target)
+
+
+def _check_ready(design: Design) -> None:
+    checks, place = Checks(), ("experiment",)
+    active = design.active
+    if len(active) < 2:
+        checks.refuse(place, f"needs at least two active variants to start, it has {len(active)}")
+    controls = sum(variant.is_control for variant in active)
+    if controls != 1:
+        checks.refuse(place, f"exactly one active variant must be the control, {controls} are")
+    shares = [variant.traffic_weight for variant in active]
+    if not weights.sum_to_one(shares):
+        checks.refuse(
+            place, f"the weights of the active variants must sum to 1, they sum to {sum(shares):g}"
+        )
+    checks.done()

@@ -1,0 +1,25 @@
+"""How the traffic is shared among variants, as weights that sum to 1 while users arrive."""
+
+import math
+from collections.abc import Sequence
+
+TOLERANCE = 1e-6
+
+
+def filled(weights: Sequence[float | None], taken: float = 0.0) -> list[float]:
+    """Those left open share equally what the others have left over."""
+    left = max(0.0, 1.0 - taken - math.fsum(weight for weight in weights if weight is not None))
+    open_ones = sum(weight is None for weight in weights)
+    return [left / open_ones if weight is None else weight for weight in weights]
+
+
+def scaled(weights: Sequence[float], total: float) -> list[float]:
+    """In the same proportions, summing to total; equal shares where there is no proportion."""
+    present = math.fsum(weights)
+    if present <= 0.0:
+        return [total / len(weights)] * len(weights)
+    return [weight * total / present for weight in weights]
+
+
+def sum_to_one(weights: Sequence[float]) -> bool:
+    return abs(math.fsum(weights) - 1.0) <= TOLERANCE
