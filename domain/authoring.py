@@ -18,8 +18,6 @@ from domain.variants import NewVariant, Variant, VariantStore
 Decision = Callable[[Design, datetime], Edit]
 VariantDecision = Callable[[Design, Variant, datetime], Edit]
 
-_ATTEMPTS = 50
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -77,12 +75,11 @@ class Authoring:
         )
 
     async def delete(self, project: ProjectId, target: Target) -> UUID:
-        for _ in range(_ATTEMPTS):
+        while True:
             experiment = await self._find(project, target.key)
             target.check(experiment)
             if await self._experiments.delete(project, experiment):
                 return experiment.id
-        raise await self._overtaken(project, experiment)
 
     async def add_variants(
         self, project: ProjectId, target: Target, new: Sequence[NewVariant]
@@ -134,7 +131,7 @@ class Authoring:
         return await self._decide(project, Target(key=key), decide)
 
     async def _decide(self, project: ProjectId, target: Target, decision: Decision) -> Experiment:
-        for _ in range(_ATTEMPTS):
+        while True:  # each round that is lost is another's that was won
             seen = await self._find(project, target.key)
             target.check(seen)
             design = Design(experiment=seen, variants=await self._of(project, seen))
@@ -145,7 +142,6 @@ class Authoring:
             saved = await self._experiments.save(project, seen, edit, now)
             if saved is not None:
                 return saved
-        raise await self._overtaken(project, seen)
 
     async def _find(self, project: ProjectId, key: ExperimentKey) -> Experiment:
         found: Collection[Experiment] = ()
@@ -160,10 +156,6 @@ class Authoring:
     async def _of(self, project: ProjectId, experiment: Experiment) -> Sequence[Variant]:
         variants = await self._variants.by_experiment(project, [experiment.id])
         return variants.get(experiment.id, ())
-
-    async def _overtaken(self, project: ProjectId, seen: Experiment) -> VersionConflict:
-        current = await self._find(project, ExperimentKey(id=seen.id))
-        return VersionConflict(seen.version, current.version)
 
 
 def _no_variant() -> NotFound:
