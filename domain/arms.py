@@ -123,18 +123,22 @@ def _check_added(design: Design, new: Sequence[NewVariant]) -> None:
         if variant.is_control and design.is_running:
             checks.refuse(("variants", place, "is_control"), "a running experiment has its control")
     checks.done()
+    wanted = math.fsum(variant.traffic_weight or 0.0 for variant in new)
+    if design.is_running and wanted > 1 + weights.TOLERANCE:
+        raise InvalidInput(f"the weights sum to {wanted:.9g}: at most 1 is there", ("variants",))
 
 
 def _check_changed(design: Design, variant: Variant, values: dict[str, Any]) -> None:
-    checks = Checks()
+    checks = Checks(only=values)
+    usable: dict[str, Any] = {}
     for name, value in values.items():
         if value is None and name in _REQUIRED:
             checks.refuse((name,), "must not be null")
         elif name in _DRAFT_ONLY and not design.is_draft and value != getattr(variant, name):
             checks.refuse((name,), "can only be changed in a DRAFT")
-    checks.done()
-    checks = Checks(only=values)
-    after = replace(variant, **values)
+        else:
+            usable[name] = value
+    after = replace(variant, **usable)
     check_variant(checks, (), after)
     checks.number(("position",), after.position, 0, _MAX_POSITION)
     checks.done()
@@ -148,11 +152,11 @@ def _replaced(
 
 def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now: datetime) -> Edit:
     """The step from the variants as they were to those of `after`, the weights of `fixed` given."""
-    if design.is_running:
+    moved = split(after) != split(design.variants)
+    if moved and design.is_running:
         after = _balanced(after, fixed)
     before = {variant.id: variant for variant in design.variants}
     pairs = [(before[variant.id], variant) for variant in after if variant.id in before]
-    moved = split(after) != split(design.variants)
     phase = design.next_phase(now, weights=split(after)) if moved and design.is_running else None
     return Edit(
         changes=ExperimentChanges(
@@ -160,7 +164,11 @@ def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now
             phase=UNSET if phase is None else phase.number,
         ),
         added=[variant for variant in after if variant.id not in before],
-        changed={old.id: difference(VariantChanges, old, new) for old, new in pairs if old != new},
+        changed={
+            old.id: changes
+            for old, new in pairs
+            if (changes := difference(VariantChanges, old, new)) != VariantChanges()
+        },
         removed=frozenset(before.keys() - {variant.id for variant in after}),
         phase=phase,
     )
@@ -172,7 +180,7 @@ def _balanced(variants: Sequence[Variant], fixed: Collection[UUID]) -> list[Vari
     others = [variant for variant in active if variant.id not in fixed]
     if taken > 1 + weights.TOLERANCE or (not others and not weights.sum_to_one([taken])):
         raise InvalidInput(
-            f"the weights of a running experiment sum to 1, these alone make {taken:g}",
+            f"the weights of a running experiment sum to 1, these alone make {taken:.9g}",
             ("traffic_weight",),
         )
     shares = weights.scaled([variant.traffic_weight for variant in others], max(0.0, 1.0 - taken))

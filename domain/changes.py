@@ -1,5 +1,6 @@
 """Partial updates: a field left out (UNSET) stays as it is, a field that is None is cleared."""
 
+import json
 from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -29,7 +30,14 @@ def difference(
     """What has to change in `before` to make it `after`, of the fields that `kind` names."""
     names = (field.name for field in fields(kind))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
-    return kind(**{name: new for name, old, new in pairs if new != old})
+    return kind(**{name: new for name, old, new in pairs if not _same(old, new)})
+
+
+def _same(old: object, new: object) -> bool:
+    """To Python true is 1 and 1 is 1.0; in a document they are three values."""
+    if old == new and isinstance(new, dict | list):
+        return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+    return old == new
 
 
 def shared(source: "DataclassInstance", kind: type["DataclassInstance"]) -> dict[str, Any]:

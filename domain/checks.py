@@ -3,7 +3,8 @@ once, each fault with its place."""
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import chain
 
 from domain.errors import DomainError, Invalid, InvalidInput, Path
 from domain.json_values import Json
@@ -13,6 +14,7 @@ MAX_TEXT = 20_000
 MAX_JSON_BYTES = 64 * 1024
 MAX_JSON_DEPTH = 20
 _INT64 = range(-(2**63), 2**63)
+_TOO_LARGE = f"has more than {MAX_JSON_BYTES} bytes as JSON"
 
 
 class Checks:
@@ -42,11 +44,13 @@ class Checks:
 
     def number(self, path: Path, value: float | None, low: float, high: float) -> None:
         if value is not None and not low <= value <= high:
-            self.refuse(path, f"is {value:g}: it must be from {low:g} to {high:g}")
+            self.refuse(path, f"is {_said(value)}: it must be from {_said(low)} to {_said(high)}")
 
     def inside(self, path: Path, value: float | None, low: float, high: float) -> None:
         if value is not None and not low < value < high:
-            self.refuse(path, f"is {value:g}: it must lie between {low:g} and {high:g}")
+            self.refuse(
+                path, f"is {_said(value)}: it must lie between {_said(low)} and {_said(high)}"
+            )
 
     def document(self, path: Path, value: Json | None) -> None:
         if value is not None and (fault := _document_fault(value)):
@@ -75,21 +79,30 @@ def text_fault(value: str) -> str | None:
     return None
 
 
+def _said(value: float) -> str:
+    try:
+        return f"{value:.15g}"
+    except OverflowError:
+        return "too large"
+
+
 def _document_fault(value: object) -> str | None:
     if not isinstance(value, dict | list):
         return "must be a JSON object or list"
     if fault := _nested_fault(value):
         return fault
     size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
-    if size > MAX_JSON_BYTES:
-        return f"has {size} bytes as JSON: at most {MAX_JSON_BYTES} are allowed"
-    return None
+    return _TOO_LARGE if size > MAX_JSON_BYTES else None
 
 
 def _nested_fault(document: object) -> str | None:
-    """Level by level, without recursion: depth is the caller's to choose, the stack is ours."""
-    level = [document]
+    """Level by level, without recursion: depth is the caller's to choose, the stack is ours. No
+    further than the size that is allowed: a small request can name one large variable often."""
+    level, size = [document], 0
     for _ in range(MAX_JSON_DEPTH):
+        size += sum(map(_least_size, level))
+        if size > MAX_JSON_BYTES:
+            return _TOO_LARGE
         if fault := next(filter(None, map(_leaf_fault, level)), None):
             return fault
         level = [inner for value in level for inner in _inside(value)]
@@ -98,14 +111,27 @@ def _nested_fault(document: object) -> str | None:
     return f"is nested deeper than {MAX_JSON_DEPTH} levels"
 
 
-def _inside(value: object) -> list[object]:
+def _least_size(value: object) -> int:
+    """In bytes as JSON, what is inside aside."""
+    match value:
+        case str():
+            return len(value) + 2
+        case dict():
+            return 2 * len(value) + 1
+        case list():
+            return len(value) + 1
+        case _:
+            return 1
+
+
+def _inside(value: object) -> Iterable[object]:
     match value:
         case dict():
-            return [*value.keys(), *value.values()]
+            return chain(value.keys(), value.values())
         case list():
-            return list(value)
+            return value
         case _:
-            return []
+            return ()
 
 
 def _leaf_fault(value: object) -> str | None:
@@ -116,6 +142,8 @@ def _leaf_fault(value: object) -> str | None:
             return "must not hold NaN or Infinity"
         case int() if value not in _INT64:
             return "must not hold an integer of more than 64 bits"
+        case dict() if not all(isinstance(key, str) for key in value):
+            return "must have texts for keys"
         case None | bool() | int() | float() | dict() | list():
             return None
         case _:

@@ -64,22 +64,23 @@ def update(design: Design, wanted: ExperimentUpdate, now: datetime) -> Edit:
 
 
 def _check(experiment: Experiment, values: Mapping[str, Any]) -> None:
-    checks = Checks()
+    checks = Checks(only=values)
+    usable: dict[str, Any] = {}
     for name, value in values.items():
         if name not in EDITABLE[experiment.status]:
             checks.refuse((name,), f"cannot be changed: the experiment is {experiment.status.name}")
         elif value is None and name in _REQUIRED:
             checks.refuse((name,), "must not be null")
+        else:
+            usable[name] = value
+    _check_values(checks, experiment, usable)
     checks.done()
-    _check_values(experiment, values)
 
 
-def _check_values(experiment: Experiment, values: Mapping[str, Any]) -> None:
+def _check_values(checks: Checks, experiment: Experiment, values: Mapping[str, Any]) -> None:
     """Of the given fields alone: what is kept was right by the rules of its day."""
-    checks = Checks(only=values)
     check_fields(checks, replace(experiment, **{k: v for k, v in values.items() if k != "metrics"}))
     check_definitions(checks, ("metrics",), values.get("metrics") or ())
-    checks.done()
 
 
 def _phase(design: Design, after: Experiment, now: datetime) -> Phase | None:

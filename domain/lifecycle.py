@@ -108,6 +108,7 @@ def _check_ready(design: Design) -> None:
     shares = [variant.traffic_weight for variant in active]
     if not weights.sum_to_one(shares):
         checks.refuse(
-            place, f"the weights of the active variants must sum to 1, they sum to {sum(shares):g}"
+            place,
+            f"the weights of the active variants must sum to 1, they sum to {sum(shares):.9g}",
         )
     checks.done()

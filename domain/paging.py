@@ -91,8 +91,11 @@ class Window:
 class Page(Generic[Item]):
     items: Sequence[Item]
     window: Window
-    has_next: bool
-    has_previous: bool
+    has_next: bool = False
+    has_previous: bool = False
+
+    def cursor(self, item: Identified) -> Cursor:
+        return self.window.ordering.cursor(item)
 
 
 def window(

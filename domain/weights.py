@@ -17,7 +17,7 @@ def scaled(weights: Sequence[float], total: float) -> list[float]:
     """In the same proportions, summing to total; equal shares where there is no proportion."""
     present = math.fsum(weights)
     if present <= 0.0:
-        return [total / len(weights)] * len(weights)
+        return [total / len(weights) for _ in weights]
     return [weight * total / present for weight in weights]
 
 

@@ -1,0 +1,88 @@
+"""What a client hears of an error: a code from a closed list, and nothing of how we are made."""
+
+import logging
+from enum import StrEnum
+from typing import Any
+
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from domain.errors import BadRequest, DomainError, Invalid, Unavailable
+from graphql_api.logs import request_id
+from graphql_api.types.user_error import camel_case
+
+logger = logging.getLogger(__name__)
+
+
+class FaultCode(StrEnum):
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    UNAVAILABLE = "UNAVAILABLE"
+    TIMEOUT = "TIMEOUT"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+def reported(result: ExecutionResult) -> list[dict[str, Any]]:
+    before = isinstance(result, PreExecutionError)
+    return [
+        fault(code, message, error)
+        for error in result.errors or ()
+        for code, message in _described(error, before)
+    ]
+
+
+def fault(code: FaultCode, message: str, error: GraphQLError | None = None) -> dict[str, Any]:
+    """As GraphQL writes an error down."""
+    place = {} if error is None else dict(error.formatted)
+    extensions = {"code": code, "requestId": request_id.get()}
+    return place | {"message": message, "extensions": extensions}
+
+
+def _described(error: GraphQLError, before_execution: bool) -> list[tuple[FaultCode, str]]:
+    cause = _cause(error)
+    if isinstance(cause, Invalid):
+        return [(FaultCode.BAD_USER_INPUT, _sentence(refusal)) for refusal in cause.refusals]
+    if isinstance(cause, GraphQLError):
+        return [(_code_of_graphql(cause, before_execution), error.message)]
+    return [_of_ours(cause, error)]
+
+
+def _code_of_graphql(error: GraphQLError, before_execution: bool) -> FaultCode:
+    if isinstance(error, GraphQLSyntaxError):
+        return FaultCode.GRAPHQL_PARSE_FAILED
+    if before_execution:
+        return FaultCode.GRAPHQL_VALIDATION_FAILED
+    return FaultCode.BAD_USER_INPUT
+
+
+def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
+    match cause:
+        case DomainError():
+            return FaultCode.BAD_USER_INPUT, _sentence(cause)
+        case BadRequest():
+            return FaultCode.BAD_USER_INPUT, str(cause)
+        case Unavailable():
+            return FaultCode.UNAVAILABLE, str(cause)
+        case ValueError() if error.path is None:  # of a scalar's parser, in a variable
+            return FaultCode.BAD_USER_INPUT, error.message
+        case _:
+            logger.error("unexpected fault", exc_info=cause)
+            return FaultCode.INTERNAL_SERVER_ERROR, "something went wrong on our side"
+
+
+def _cause(error: GraphQLError) -> Exception:
+    while isinstance(error.original_error, GraphQLError):
+        error = error.original_error
+    return error.original_error or error
+
+
+def _sentence(refusal: DomainError) -> str:
+    place = ".".join(camel_case(refusal.path))
+    return f"{place}: {refusal.message}" if place else refusal.message

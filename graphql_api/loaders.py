@@ -1,0 +1,136 @@
+"""The one table of loaders. It is made afresh for each operation: nothing is served stale."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from aiodataloader import DataLoader
+
+from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
+from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
+from domain.ids import ProjectId
+from domain.metrics import Metric, MetricFilter, MetricStore
+from domain.paging import Identified, Owner, Page, Window
+from domain.variants import VariantStore
+
+MAX_BATCH = 10_000
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Item = TypeVar("Item", bound=Identified)
+Filter = TypeVar("Filter", bound=Hashable)
+Shown = TypeVar("Shown", bound=Identified, covariant=True)
+Asked = TypeVar("Asked", bound=Hashable, contravariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    experiments: ExperimentStore
+    variants: VariantStore
+    assignments: AssignmentStore
+    metrics: MetricStore
+
+
+class Loader(DataLoader[Key, Value]):
+    def load(self, key: Key) -> "asyncio.Future[Value]":
+        """Shielded: a field that fails cancels its siblings, and must not cancel with them the
+        rows that another branch waits for."""
+        return asyncio.shield(super().load(key))
+
+
+def one(
+    fetch: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]],
+) -> Loader[Key, Value | None]:
+    async def load(keys: list[Key]) -> list[Value | None]:
+        found = await fetch(keys)
+        return [found.get(key) for key in keys]
+
+    return Loader(load, max_batch_size=MAX_BATCH)
+
+
+def many(
+    fetch: Callable[[Collection[Key]], Awaitable[Mapping[Key, Sequence[Value]]]],
+) -> Loader[Key, Sequence[Value]]:
+    async def load(keys: list[Key]) -> list[Sequence[Value]]:
+        found = await fetch(keys)
+        return [found.get(key, ()) for key in keys]
+
+    return Loader(load, max_batch_size=MAX_BATCH)
+
+
+class Paged(Protocol[Shown, Asked]):
+    """What the stores of things that hang on an owner have in common."""
+
+    async def pages(
+        self,
+        project: ProjectId,
+        owner: Owner,
+        owners: Collection[UUID],
+        window: Window,
+        filter: Asked,
+    ) -> Mapping[UUID, Page[Shown]]: ...
+
+    async def counts(
+        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: Asked
+    ) -> Mapping[UUID, int]: ...
+
+
+class Pages(Generic[Item, Filter]):
+    """A loader for each way in which an operation asks: one statement serves all its owners."""
+
+    def __init__(self, store: Paged[Item, Filter], project: ProjectId) -> None:
+        self._store = store
+        self._project = project
+        self._pages: dict[Hashable, Loader[UUID, Page[Item] | None]] = {}
+        self._counts: dict[Hashable, Loader[UUID, int | None]] = {}
+
+    async def page(self, owner: Owner, id: UUID, window: Window, filter: Filter) -> Page[Item]:
+        key = (owner, window, filter)
+        if key not in self._pages:
+            self._pages[key] = one(
+                lambda ids: self._store.pages(self._project, owner, ids, window, filter)
+            )
+        return await self._pages[key].load(id) or Page(items=(), window=window)
+
+    async def count(self, owner: Owner, id: UUID, filter: Filter) -> int:
+        key = (owner, filter)
+        if key not in self._counts:
+            self._counts[key] = one(
+                lambda ids: self._store.counts(self._project, owner, ids, filter)
+            )
+        return await self._counts[key].load(id) or 0
+
+
+class Loaders:
+    def __init__(self, stores: Stores, project: ProjectId) -> None:
+        experiments, variants = stores.experiments, stores.variants
+        self.experiment = one(partial(experiments.by_ids, project))
+        self.experiment_by_name = one(partial(experiments.by_names, project))
+        self.phases_by_experiment = many(partial(experiments.phases_by_experiment, project))
+        self.variant = one(partial(variants.by_ids, project))
+        self.variants_by_experiment = many(partial(variants.by_experiment, project))
+        self.assignment = one(partial(stores.assignments.by_ids, project))
+        self.assignments: Pages[Assignment, AssignmentFilter] = Pages(stores.assignments, project)
+        self.metric = one(partial(stores.metrics.by_ids, project))
+        self.metrics: Pages[Metric, MetricFilter] = Pages(stores.metrics, project)
+        self.definitions_by_experiment = many(
+            partial(stores.metrics.definitions_by_experiment, project)
+        )
+        self._experiment_pages = one(partial(_each, partial(experiments.page, project)))
+        self._experiment_counts = one(partial(_each, partial(experiments.count, project)))
+
+    async def experiment_page(self, window: Window, filter: ExperimentFilter) -> Page[Experiment]:
+        return await self._experiment_pages.load((window, filter)) or Page(items=(), window=window)
+
+    async def experiment_count(self, filter: ExperimentFilter) -> int:
+        return await self._experiment_counts.load((filter,)) or 0
+
+
+async def _each(
+    read: Callable[..., Awaitable[Value]], keys: Collection[tuple[Any, ...]]
+) -> Mapping[tuple[Any, ...], Value]:
+    """Top-level lists hang on nobody: each way of asking is a statement of its own."""
+    return {key: await read(*key) for key in keys}

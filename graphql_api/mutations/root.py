@@ -1,0 +1,9 @@
+import strawberry
+
+from graphql_api.mutations.experiments import ExperimentMutations
+from graphql_api.mutations.variants import VariantMutations
+
+
+@strawberry.type(description="What can be changed; each answers with what it changed.")
+class Mutation(ExperimentMutations, VariantMutations):
+    pass

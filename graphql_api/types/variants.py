@@ -1,0 +1,66 @@
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from strawberry.scalars import JSON
+
+from domain import variants as domain
+from domain.experiments import Experiment as DomainExperiment
+from domain.paging import Owner
+from graphql_api.context import Info
+from graphql_api.types.assignments import Assignment, assignments_of
+from graphql_api.types.connection import Connection
+from graphql_api.types.metrics import Metric, metrics_of
+from graphql_api.types.scalars import BigInt
+from graphql_api.types.view import Node, View
+
+_LEVEL = 0.95
+
+
+@strawberry.type(description="A range that holds the truth with the stated confidence.")
+class Interval:
+    lower: float = strawberry.field(description="Its lower end.")
+    upper: float = strawberry.field(description="Its upper end.")
+    level: float = strawberry.field(description="The confidence, as 0.95.")
+
+
+@strawberry.type(description="One of the alternatives that users are given.")
+class Variant(View, Node):
+    entity = domain.Variant
+    hidden = frozenset({"experiment_id", "confidence_interval_lower", "confidence_interval_upper"})
+
+    name: str = strawberry.field(description="Unique within the experiment.")
+    label: str | None = strawberry.field(description="What people call it.")
+    description: str | None = strawberry.field(description="What is different in it.")
+    response_template: str | None = strawberry.field(description="What a bot answers with.")
+    system_prompt: str | None = strawberry.field(description="What a bot is told beforehand.")
+    config_overrides: JSON = strawberry.field(description="Settings that it changes.")
+    content: JSON = strawberry.field(description="What it shows.")
+    traffic_weight: float = strawberry.field(description="Its share of those that take part.")
+    is_control: bool = strawberry.field(description="Whether the others are compared with it.")
+    is_active: bool = strawberry.field(description="Whether new users are given it.")
+    position: int = strawberry.field(description="Its place among the variants.")
+    impressions: BigInt = strawberry.field(description="How many users were given it.")
+    conversions: BigInt = strawberry.field(description="How many of them converted.")
+    conversion_rate: float = strawberry.field(description="Their share.")
+    total_value: float = strawberry.field(description="What all conversions were worth.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime = strawberry.field(description="When it last changed.")
+    assignments: Connection[Assignment] = assignments_of(Owner.VARIANT)
+    metrics: Connection[Metric] = metrics_of(Owner.VARIANT)
+
+    @strawberry.field(description="Of the conversion rate; null until it can be told.")
+    def confidence_interval(parent: strawberry.Parent[domain.Variant]) -> Interval | None:
+        lower, upper = parent.confidence_interval_lower, parent.confidence_interval_upper
+        if lower is None or upper is None:
+            return None
+        return Interval(lower=lower, upper=upper, level=_LEVEL)
+
+    @strawberry.field(
+        graphql_type=Annotated["Experiment", strawberry.lazy("graphql_api.types.experiments")],
+        description="The experiment that it belongs to.",
+    )
+    async def experiment(
+        parent: strawberry.Parent[domain.Variant], info: Info
+    ) -> DomainExperiment | None:
+        return await info.context.loaders.experiment.load(parent.experiment_id)

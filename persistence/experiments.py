@@ -1,0 +1,179 @@
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.changes import UNSET, given
+from domain.experiments import (
+    Edit,
+    Experiment,
+    ExperimentFilter,
+    ExperimentStatus,
+    Phase,
+)
+from domain.ids import ProjectId
+from domain.metrics import MetricDefinition
+from domain.paging import Page, Window, page
+from domain.variants import Variant
+from persistence.arrays import among
+from persistence.conflicts import translated
+from persistence.engine import Database
+from persistence.keyset import paged
+from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
+from persistence.tables import experiments, metric_definitions, phases, variants
+
+
+class Experiments:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Experiment]:
+        found = await self._read(_of(project).where(among(experiments.c.id, ids)))
+        return {experiment.id: experiment for experiment in found}
+
+    async def by_names(
+        self, project: ProjectId, names: Collection[str]
+    ) -> Mapping[str, Experiment]:
+        found = await self._read(_of(project).where(among(experiments.c.name, names)))
+        return {experiment.name: experiment for experiment in found}
+
+    async def page(
+        self, project: ProjectId, window: Window, filter: ExperimentFilter
+    ) -> Page[Experiment]:
+        statement = _of(project).where(*_conditions(filter))
+        return page(await self._read(paged(statement, EXPERIMENTS, window)), window)
+
+    async def count(self, project: ProjectId, filter: ExperimentFilter) -> int:
+        statement = select(func.count()).select_from(experiments)
+        rows = await self._database.rows(
+            statement.where(experiments.c.project_id == project, *_conditions(filter))
+        )
+        return int(rows[0][0])
+
+    async def count_by_status(self, project: ProjectId) -> Mapping[ExperimentStatus, int]:
+        rows = await self._database.rows(
+            select(experiments.c.status, func.count())
+            .where(experiments.c.project_id == project)
+            .group_by(experiments.c.status)
+        )
+        return {ExperimentStatus(status): count for status, count in rows}
+
+    async def active(self, project: ProjectId) -> Sequence[Experiment]:
+        return await self._read(
+            _of(project)
+            .where(experiments.c.status == ExperimentStatus.ACTIVE)
+            .order_by(experiments.c.name)
+        )
+
+    async def phases_by_experiment(
+        self, project: ProjectId, owners: Collection[UUID]
+    ) -> Mapping[UUID, Sequence[Phase]]:
+        rows = await self._database.rows(
+            select(*PHASES.columns)
+            .join(experiments, experiments.c.id == phases.c.experiment_id)
+            .where(experiments.c.project_id == project, among(phases.c.experiment_id, owners))
+            .order_by(phases.c.number)
+        )
+        found = defaultdict(list)
+        for phase in PHASES.read(rows):
+            found[phase.experiment_id].append(phase)
+        return found
+
+    async def create(
+        self,
+        project: ProjectId,
+        experiment: Experiment,
+        added: Sequence[Variant],
+        definitions: Sequence[MetricDefinition],
+    ) -> None:
+        own = replace(experiment, project_id=project)
+        with translated():
+            async with self._database.begin() as connection:
+                await connection.execute(insert(experiments).values(EXPERIMENTS.values(own)))
+                await _insert_all(connection, VARIANTS, added)
+                await _insert_all(connection, METRIC_DEFINITIONS, definitions)
+
+    async def save(
+        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+    ) -> Experiment | None:
+        changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": now}
+        with translated():
+            async with self._database.begin() as connection:
+                statement = update(experiments).where(*_as_seen(project, seen))
+                saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
+                if saved.rowcount == 0:
+                    return None
+                await _save_variants(connection, edit, now)
+                await _save_definitions(connection, seen.id, edit)
+                await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])
+        return replace(seen, **changed)
+
+    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+        async with self._database.begin() as connection:
+            deleted = await connection.execute(delete(experiments).where(*_as_seen(project, seen)))
+        return deleted.rowcount > 0
+
+    async def _read(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Experiment]:
+        return EXPERIMENTS.read(await self._database.rows(statement))
+
+
+def _of(project: ProjectId) -> Select[*tuple[Any, ...]]:
+    return select(*EXPERIMENTS.columns).where(experiments.c.project_id == project)
+
+
+def _as_seen(project: ProjectId, seen: Experiment) -> Iterator[ColumnElement[bool]]:
+    yield experiments.c.id == seen.id
+    yield experiments.c.project_id == project
+    yield experiments.c.version == seen.version
+
+
+def _conditions(filter: ExperimentFilter) -> Iterator[ColumnElement[bool]]:
+    if filter.status is None:
+        yield experiments.c.status != ExperimentStatus.ARCHIVED
+    else:
+        yield among(experiments.c.status, filter.status)
+    if filter.target_bot is not None:
+        yield experiments.c.target_bot == filter.target_bot
+    if filter.created_by is not None:
+        yield experiments.c.created_by == filter.created_by
+    if filter.search is not None:
+        yield _contains(filter.search)
+    if filter.created_after is not None:
+        yield experiments.c.created_at >= filter.created_after
+    if filter.created_before is not None:
+        yield experiments.c.created_at < filter.created_before
+
+
+def _contains(text: str) -> ColumnElement[bool]:
+    searched = (experiments.c.name, experiments.c.description, experiments.c.hypothesis)
+    return or_(*(column.icontains(text, autoescape=True) for column in searched))
+
+
+async def _save_variants(connection: AsyncConnection, edit: Edit, now: datetime) -> None:
+    if edit.removed:
+        await connection.execute(delete(variants).where(among(variants.c.id, edit.removed)))
+    for variant, changes in edit.changed.items():
+        values = VARIANTS.changed(given(changes) | {"updated_at": now})
+        await connection.execute(update(variants).where(variants.c.id == variant).values(values))
+    await _insert_all(connection, VARIANTS, edit.added)
+
+
+async def _save_definitions(connection: AsyncConnection, experiment: UUID, edit: Edit) -> None:
+    if edit.definitions is UNSET:
+        return
+    owned = metric_definitions.c.experiment_id == experiment
+    await connection.execute(delete(metric_definitions).where(owned))
+    await _insert_all(connection, METRIC_DEFINITIONS, edit.definitions)
+
+
+async def _insert_all(
+    connection: AsyncConnection, model: Model[Any], entities: Sequence[Any]
+) -> None:
+    if entities:
+        rows = [model.values(entity) for entity in entities]
+        await connection.execute(insert(model.table).values(rows))
