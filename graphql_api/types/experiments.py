@@ -40,7 +40,7 @@ class Phase(View):
     opened_at: datetime = strawberry.field(description="When it began.")
 
 
-@strawberry.type(description="A question that is put to users: which variant does better?")
+@strawberry.type(description="A question that is put to users: which variant does better.")
 class Experiment(View, Node):
     entity = domain.Experiment
     hidden = frozenset({"project_id", "winner_variant", "created_by"})

@@ -1,0 +1,190 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+from graphql.utilities import BreakingChangeType, find_breaking_changes
+
+from graphql_api.schema import schema
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = build_schema((ROOT / "tests" / "contract.graphql").read_text())
+EXPORTED = build_schema(schema.as_str())
+
+# What later issues bring: whole types, and the fields of today's types that lead to them.
+LATER_TYPES = frozenset(
+    [
+        "ApiKey",
+        "ApiKeyCreateInput",
+        "ApiKeyCreatePayload",
+        "ApiKeyInput",
+        "ApiKeyPayload",
+        "ArmDecision",
+        "AssignAllInput",
+        "AssignAllPayload",
+        "AssignBatchPayload",
+        "AssignInput",
+        "AssignPayload",
+        "AssignResult",
+        "AssignmentExplanation",
+        "AssignmentReason",
+        "BanditState",
+        "BucketRange",
+        "Comparison",
+        "ConvertBatchPayload",
+        "ConvertInput",
+        "ConvertPayload",
+        "Decision",
+        "DecisionKind",
+        "Effect",
+        "Element",
+        "ElementCreateInput",
+        "ElementInput",
+        "ElementPayload",
+        "ElementUpdateInput",
+        "ElementVariant",
+        "ElementVariantSetInput",
+        "ExperimentResults",
+        "Funnel",
+        "FunnelConnection",
+        "FunnelCreateInput",
+        "FunnelEdge",
+        "FunnelInput",
+        "FunnelLink",
+        "FunnelLinkInput",
+        "FunnelLinkReport",
+        "FunnelPayload",
+        "FunnelReport",
+        "FunnelStep",
+        "FunnelStepInput",
+        "FunnelStepReport",
+        "FunnelUpdateInput",
+        "FunnelVariantReport",
+        "Inference",
+        "MemberAddInput",
+        "MemberInput",
+        "MemberPayload",
+        "MemberUpdateInput",
+        "Membership",
+        "MetricResults",
+        "PasswordChangeInput",
+        "Plan",
+        "PlanLimitReached",
+        "Project",
+        "RateLimit",
+        "ResultNote",
+        "Role",
+        "SampleRatioCheck",
+        "SampleRatioState",
+        "SampleSizeInput",
+        "SampleSizePlan",
+        "Scope",
+        "SelectorType",
+        "SessionCreateInput",
+        "SessionPayload",
+        "SessionRevokePayload",
+        "Subscription",
+        "TrackBatchPayload",
+        "TrackInput",
+        "TrackPayload",
+        "User",
+        "UserPayload",
+        "UserUpdateInput",
+        "VariantResult",
+        "Viewer",
+    ]
+)
+LATER_FIELDS = frozenset(
+    [
+        "Experiment.createdBy",
+        "Experiment.elements",
+        "Experiment.project",
+        "Experiment.results",
+        "Experiment.resultsHistory",
+        "Mutation.apiKeyCreate",
+        "Mutation.apiKeyRevoke",
+        "Mutation.assign",
+        "Mutation.assignAll",
+        "Mutation.assignBatch",
+        "Mutation.convert",
+        "Mutation.convertBatch",
+        "Mutation.elementCreate",
+        "Mutation.elementDelete",
+        "Mutation.elementUpdate",
+        "Mutation.elementVariantSet",
+        "Mutation.funnelCreate",
+        "Mutation.funnelDelete",
+        "Mutation.funnelUpdate",
+        "Mutation.memberAdd",
+        "Mutation.memberRemove",
+        "Mutation.memberUpdate",
+        "Mutation.passwordChange",
+        "Mutation.sessionCreate",
+        "Mutation.sessionRevoke",
+        "Mutation.track",
+        "Mutation.trackBatch",
+        "Mutation.userUpdate",
+        "Query.explainAssignment",
+        "Query.funnel",
+        "Query.funnels",
+        "Query.rateLimit",
+        "Query.sampleSize",
+        "Query.viewer",
+        "Variant.bandit",
+        "Variant.contents",
+    ]
+)
+
+
+def test_the_committed_file_is_what_the_code_says() -> None:
+    committed = (ROOT / "schema.graphql").read_text()
+
+    assert committed == schema.as_str() + "\n", "run make schema"
+
+
+def test_the_contract_is_kept_save_for_what_is_still_to_come() -> None:
+    removed = {BreakingChangeType.TYPE_REMOVED, BreakingChangeType.FIELD_REMOVED}
+
+    changes = find_breaking_changes(CONTRACT, EXPORTED)
+
+    assert [change.description for change in changes if change.type not in removed] == []
+    missing = {change.description.split()[0] for change in changes} - {"Field"}
+    assert missing == LATER_TYPES
+    fields = {words[1] for change in changes if (words := change.description.split())[0] == "Field"}
+    assert fields == LATER_FIELDS
+
+
+def _described() -> Iterator[tuple[str, str | None]]:
+    for kind in EXPORTED.type_map.values():
+        if is_introspection_type(kind) or is_specified_scalar_type(kind):
+            continue
+        yield kind.name, kind.description
+        yield from _parts(kind)
+
+
+def _parts(kind: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
+    if isinstance(kind, GraphQLEnumType):
+        for name, value in kind.values.items():
+            yield f"{kind.name}.{name}", value.description
+    if isinstance(kind, GraphQLInputObjectType):
+        for name, given in kind.fields.items():
+            yield f"{kind.name}.{name}", given.description
+    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+        for name, field in kind.fields.items():
+            yield f"{kind.name}.{name}", field.description
+            for argument, known in field.args.items():
+                yield f"{kind.name}.{name}({argument})", known.description
+
+
+def test_everything_is_described_in_a_sentence() -> None:
+    poor = [place for place, text in _described() if not (text and text.endswith("."))]
+
+    assert poor == []
