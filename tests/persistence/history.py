@@ -1,0 +1,107 @@
+"""Rows as each revision may meet them, in SQL: what our code writes today tells nothing of then."""
+
+from pathlib import Path
+
+import migrations.versions
+
+REVISIONS = tuple(
+    path.name[11:14]
+    for folder in migrations.versions.__path__
+    for path in sorted(Path(folder).glob("20*.py"))
+)
+
+_ROWS_OF_001 = """
+INSERT INTO ab_experiments
+  (id, experiment_name, description, target_bot, status, started_at, completed_at,
+   default_traffic_split, winner_variant, statistical_significance, created_at, created_by)
+VALUES
+  ('e0000000-0000-4000-8000-000000000001', 'Draft 🎉', NULL, NULL, 'draft', NULL, NULL,
+   '{}', NULL, NULL, '2026-03-01', NULL),
+  ('e0000000-0000-4000-8000-000000000002', 'Active', 'runs', 'bot', 'active', '2026-03-03', NULL,
+   '{"a": 0.3, "b": 0.7}', NULL, NULL, '2026-03-02', 'c0000000-0000-4000-8000-000000000001'),
+  ('e0000000-0000-4000-8000-000000000003', 'Paused', '', 'bot', 'paused', NULL, NULL,
+   '[]', NULL, NULL, '2026-03-03', NULL),
+  ('e0000000-0000-4000-8000-000000000004', 'Completed', NULL, NULL, 'completed', '2026-03-05',
+   '2026-04-05', '{}', 'b', 0.012345678901234567, '2026-03-04', NULL),
+  ('e0000000-0000-4000-8000-000000000005', 'Archived', NULL, NULL, 'archived', NULL, NULL,
+   '{}', NULL, NULL, '2026-03-05', NULL),
+  ('e0000000-0000-4000-8000-000000000006', 'Archived when it ran', NULL, NULL, 'archived',
+   '2026-03-07', NULL, '{}', NULL, NULL, '2026-03-06', NULL);
+
+INSERT INTO ab_variants
+  (id, experiment_id, variant_name, variant_label, config_overrides, traffic_weight, impressions,
+   conversions, conversion_rate, total_value, confidence_interval_lower, is_control, created_at)
+VALUES
+  ('f0000000-0000-4000-8000-000000000011', 'e0000000-0000-4000-8000-000000000001', 'b', NULL,
+   '{}', 0, 0, 0, 0, 0, NULL, false, '2026-03-01'),
+  ('f0000000-0000-4000-8000-000000000012', 'e0000000-0000-4000-8000-000000000001', 'a', NULL,
+   '{}', 0, 0, 0, 0, 0, NULL, false, '2026-03-01'),
+  ('f0000000-0000-4000-8000-000000000013', 'e0000000-0000-4000-8000-000000000001', 'z', NULL,
+   '{}', 0, 0, 0, 0, 0, NULL, true, '2026-03-01'),
+  ('f0000000-0000-4000-8000-000000000021', 'e0000000-0000-4000-8000-000000000002', 'b', 'B',
+   '{"steps": [1, null]}', 0.7, 9007199254740993, 2, 0.1, 1e300, -0.1, false, '2026-03-03'),
+  ('f0000000-0000-4000-8000-000000000022', 'e0000000-0000-4000-8000-000000000002', 'a', '',
+   '[]', 0.3, 10, 1, 0.1, 0.1, NULL, true, '2026-03-02'),
+  ('f0000000-0000-4000-8000-000000000031', 'e0000000-0000-4000-8000-000000000003', 'a', NULL,
+   '{}', 1, 0, 0, 0, 0, NULL, true, '2026-03-03');
+
+INSERT INTO ab_assignments
+  (id, experiment_id, variant_id, user_id, session_id, assigned_at, bucket_value, has_converted,
+   converted_at, metadata)
+VALUES
+  ('a0000000-0000-4000-8000-000000000001', 'e0000000-0000-4000-8000-000000000002',
+   'f0000000-0000-4000-8000-000000000021', 'ada', NULL, '2026-03-04', 0.9999, true, '2026-03-05',
+   '{"k": "v"}'),
+  ('a0000000-0000-4000-8000-000000000002', 'e0000000-0000-4000-8000-000000000002',
+   'f0000000-0000-4000-8000-000000000022', 'bob 🎉', 's', '2026-03-04', 0, false, NULL, '[]'),
+  ('a0000000-0000-4000-8000-000000000003', 'e0000000-0000-4000-8000-000000000003',
+   'f0000000-0000-4000-8000-000000000031', 'ada', '', '2026-03-04', 0.5, false, NULL, '{}');
+
+INSERT INTO ab_metrics
+  (id, experiment_id, variant_id, assignment_id, event_type, event_value, event_data,
+   event_timestamp, source, session_context)
+SELECT md5(id || '/' || number)::uuid, experiment_id, variant_id, id, 'click', number, '[]',
+       assigned_at + number * interval '1 second', nullif(session_id, ''), '{"page": null}'
+  FROM ab_assignments, generate_series(1, 3) AS number
+"""
+
+# Of each revision after the first: values, in what it adds, that it would not give by itself.
+_CHANGES = {
+    "002": """
+        INSERT INTO ab_projects (id, name) VALUES ('d0000000-0000-7000-8000-000000000001', 'Own');
+        UPDATE ab_experiments SET project_id = 'd0000000-0000-7000-8000-000000000001'
+         WHERE status = 'draft'
+    """,
+    "003": """
+        UPDATE ab_experiments
+           SET target_url = 'https://shop.example', alpha = 0.01, power = 0.9,
+               correction = 'none', allocation = 'thompson', hash_algorithm = 'statsig',
+               hash_seed = 'seed', traffic_allocation = 0.25, metadata = '[null]'
+         WHERE status = 'draft'
+    """,
+    "004": "UPDATE ab_experiments SET version = 7 WHERE status = 'active'",
+    "005": """
+        INSERT INTO ab_phases SELECT experiment_id, 2, '{"a": 1}', 0.5, now() FROM ab_phases;
+        UPDATE ab_experiments SET phase = 2 WHERE phase = 1
+    """,
+    "006": """
+        INSERT INTO ab_metric_definitions
+        SELECT gen_random_uuid(), id, 0, 'orders', 'order', 'mean', 'guardrail', 'decrease',
+               'absolute', -1, 1, 24, 0.1
+          FROM ab_experiments
+    """,
+    "007": """
+        UPDATE ab_variants SET content = '{"headline": []}', is_active = false, position = 9
+         WHERE variant_name = 'b'
+    """,
+    "008": """
+        UPDATE ab_assignments SET context = '{"country": "CH"}', conversion_value = 12.5,
+               propensity = 0.125
+         WHERE user_id = 'ada'
+    """,
+}
+
+
+def rows(revision: str) -> str:
+    """A script that fills what the revision adds; that of 001 fills all four tables."""
+    return _ROWS_OF_001 if revision == "001" else _CHANGES.get(revision, "SELECT")
