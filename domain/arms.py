@@ -42,15 +42,14 @@ class VariantUpdate:
 
 
 _REQUIRED = frozenset({"name", "traffic_weight", "is_control", "position"})
-_DRAFT_ONLY = frozenset({"name", "is_control"})
+_DRAFT_ONLY = frozenset({"name", "is_control", "position"})  # users go by the place, too
 _CLEARED_TO_EMPTY = frozenset({"config_overrides", "content"})
 
 
 def add(design: Design, new: Sequence[NewVariant], now: datetime) -> Edit:
     _require_open(design, ("experiment",))
     _check_added(design, new)
-    taken = math.fsum(variant.traffic_weight for variant in design.active)
-    shares = weights.filled([variant.traffic_weight for variant in new], taken)
+    kept, shares = _with_room(design, new)
     position = max((variant.position for variant in design.variants), default=-1) + 1
     added = [
         build_variant(
@@ -58,7 +57,6 @@ def add(design: Design, new: Sequence[NewVariant], now: datetime) -> Edit:
         )
         for place, (variant, share) in enumerate(zip(new, shares, strict=True), position)
     ]
-    kept = design.variants
     if any(variant.is_control for variant in added):
         kept = [replace(variant, is_control=False) for variant in kept]
     return _edit(design, [*kept, *added], [variant.id for variant in added], now)
@@ -99,17 +97,32 @@ def reactivate(design: Design, variant: Variant, now: datetime) -> Edit:
 
 def remove(design: Design, variant: Variant, now: datetime) -> Edit:
     if not design.is_draft:
-        raise InUse(
-            f"the experiment is {design.experiment.status.name}: deactivate the variant instead",
-            ("id",),
-        )
+        status = design.experiment.status.name
+        hint = ": deactivate it instead" if design.is_running else ""
+        raise InUse(f"the experiment is {status} and keeps its variants{hint}", ("id",))
     return _edit(design, [kept for kept in design.variants if kept.id != variant.id], [], now)
+
+
+def _with_room(design: Design, new: Sequence[NewVariant]) -> tuple[list[Variant], list[float]]:
+    """The present variants and the weights of the new ones; a running experiment gives users to a
+    new variant only when somebody says how many."""
+    asked = [variant.traffic_weight for variant in new]
+    if design.is_running:
+        return list(design.variants), [weight or 0.0 for weight in asked]
+    present, shares = weights.with_newcomers(
+        [known.traffic_weight for known in design.active], asked
+    )
+    weight_of = dict(zip([known.id for known in design.active], present, strict=True))
+    return [
+        replace(known, traffic_weight=weight_of.get(known.id, known.traffic_weight))
+        for known in design.variants
+    ], shares
 
 
 def _require_open(design: Design, path: tuple[str, ...]) -> None:
     if not (design.is_draft or design.is_running):
         status = design.experiment.status.name
-        raise InvalidInput(f"the variants of a {status} experiment cannot be changed", path)
+        raise InvalidInput(f"the experiment is {status}: its variants cannot be changed", path)
 
 
 def _check_added(design: Design, new: Sequence[NewVariant]) -> None:

@@ -3,6 +3,7 @@ once, each fault with its place."""
 
 import json
 import math
+import unicodedata
 from collections.abc import Collection, Iterable
 from itertools import chain
 
@@ -13,6 +14,7 @@ MAX_NAME = 200
 MAX_TEXT = 20_000
 MAX_JSON_BYTES = 64 * 1024
 MAX_JSON_DEPTH = 20
+_NOT_IN_NAMES = frozenset({"Cc", "Zl", "Zp"})
 _INT64 = range(-(2**63), 2**63)
 _TOO_LARGE = f"has more than {MAX_JSON_BYTES} bytes as JSON"
 
@@ -32,6 +34,8 @@ class Checks:
             self.refuse(path, "must not be empty")
         elif value != value.strip():
             self.refuse(path, "must not begin or end with white space")
+        elif not text_fault(value) and _has_controls(value[:limit]):
+            self.refuse(path, "must not hold control characters or line breaks")
         self.text(path, value, limit)
 
     def text(self, path: Path, value: str | None, limit: int = MAX_TEXT) -> None:
@@ -77,6 +81,10 @@ def text_fault(value: str) -> str | None:
     except UnicodeEncodeError:
         return "must not hold half of a surrogate pair"
     return None
+
+
+def _has_controls(value: str) -> bool:
+    return any(unicodedata.category(character) in _NOT_IN_NAMES for character in value)
 
 
 def _said(value: float) -> str:
@@ -147,4 +155,4 @@ def _leaf_fault(value: object) -> str | None:
         case None | bool() | int() | float() | dict() | list():
             return None
         case _:
-            return f"must not hold a {type(value).__name__}"
+            return f"must not hold values of type {type(value).__name__}"

@@ -64,7 +64,8 @@ def check_fields(checks: Checks, experiment: NewExperiment | Experiment) -> None
     checks.text(("description",), experiment.description)
     checks.text(("hypothesis",), experiment.hypothesis)
     checks.text(("target_bot",), experiment.target_bot)
-    checks.text(("target_url",), experiment.target_url, limit=2000)
+    if experiment.target_url is not None:
+        checks.name(("target_url",), experiment.target_url, limit=2000)
     checks.name(("metric_type",), experiment.metric_type)
     checks.number(("minimum_sample_size",), experiment.minimum_sample_size, 1, MAX_SAMPLE_SIZE)
     checks.number(("traffic_allocation",), experiment.traffic_allocation, 0, 1)

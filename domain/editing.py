@@ -67,7 +67,7 @@ def _check(experiment: Experiment, values: Mapping[str, Any]) -> None:
     checks = Checks(only=values)
     usable: dict[str, Any] = {}
     for name, value in values.items():
-        if name not in EDITABLE[experiment.status]:
+        if name not in EDITABLE[experiment.status] and value != getattr(experiment, name, UNSET):
             checks.refuse((name,), f"cannot be changed: the experiment is {experiment.status.name}")
         elif value is None and name in _REQUIRED:
             checks.refuse((name,), "must not be null")

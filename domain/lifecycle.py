@@ -1,13 +1,17 @@
 """draft → active ⇄ paused → completed; anything → archived. Each move says what it changes."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from domain import weights
 from domain.checks import Checks
 from domain.design import Design
 from domain.errors import DomainError, ErrorCode, NotFound
 from domain.experiments import Edit, Experiment, ExperimentChanges, ExperimentStatus
+from domain.variants import VariantChanges
 
 _ALLOWED: dict[ExperimentStatus, tuple[ExperimentStatus, ...]] = {
     ExperimentStatus.DRAFT: (ExperimentStatus.ACTIVE, ExperimentStatus.ARCHIVED),
@@ -56,10 +60,11 @@ def start(design: Design, now: datetime) -> Edit:
         raise IllegalTransition(experiment, ExperimentStatus.ACTIVE, "resume it instead")
     _require(experiment, ExperimentStatus.ACTIVE)
     _check_ready(design)
+    design, changed = _exact(design)
     changes = ExperimentChanges(
         status=ExperimentStatus.ACTIVE, started_at=now, phase=experiment.phase + 1
     )
-    return Edit(changes=changes, phase=design.next_phase(now))
+    return Edit(changes=changes, changed=changed, phase=design.next_phase(now))
 
 
 def pause(design: Design, now: datetime) -> Edit:
@@ -112,3 +117,19 @@ def _check_ready(design: Design) -> None:
             f"the weights of the active variants must sum to 1, they sum to {sum(shares):.9g}",
         )
     checks.done()
+
+
+def _exact(design: Design) -> tuple[Design, dict[UUID, VariantChanges]]:
+    """From the start on, weights that were rounded by hand sum to 1 exactly."""
+    shares = [variant.traffic_weight for variant in design.active]
+    if math.fsum(shares) == 1.0:
+        return design, {}
+    exact = dict(
+        zip([known.id for known in design.active], weights.scaled(shares, 1.0), strict=True)
+    )
+    variants = [
+        replace(known, traffic_weight=exact.get(known.id, known.traffic_weight))
+        for known in design.variants
+    ]
+    changed = {variant: VariantChanges(traffic_weight=weight) for variant, weight in exact.items()}
+    return replace(design, variants=variants), changed

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from domain import experiments as domain
+from domain.checks import text_fault
 from domain.errors import InvalidInput, Path
 from domain.experiments import (
     AllocationMode,
@@ -148,8 +149,14 @@ class ExperimentBy:
         if self.id is not None:
             return ExperimentKey(id=id_of("Experiment", self.id.value, (*path, "id")))
         if self.name is not None:
-            return ExperimentKey(name=self.name.value)
+            return ExperimentKey(name=_storable(self.name.value, (*path, "name")))
         raise InvalidInput("give an id or a name", path)
+
+
+def _storable(name: str, path: Path) -> str:
+    if fault := text_fault(name):
+        raise InvalidInput(fault, path)
+    return name
 
 
 async def load_experiment(info: Info, key: ExperimentKey) -> domain.Experiment | None:
