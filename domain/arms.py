@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import weights
-from domain.changes import UNSET, Unset, difference, given
+from domain.changes import UNSET, Unset, difference, given, same
 from domain.checks import Checks
 from domain.design import (
     MAX_VARIANTS,
@@ -142,12 +142,13 @@ def _check_added(design: Design, new: Sequence[NewVariant]) -> None:
 
 
 def _check_changed(design: Design, variant: Variant, values: dict[str, Any]) -> None:
-    checks = Checks(only=values)
+    new = {k: v for k, v in values.items() if not same(getattr(variant, k), v)}
+    checks = Checks(only=new)
     usable: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in new.items():
         if value is None and name in _REQUIRED:
             checks.refuse((name,), "must not be null")
-        elif name in _DRAFT_ONLY and not design.is_draft and value != getattr(variant, name):
+        elif name in _DRAFT_ONLY and not design.is_draft:
             checks.refuse((name,), "can only be changed in a DRAFT")
         else:
             usable[name] = value
@@ -165,9 +166,9 @@ def _replaced(
 
 def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now: datetime) -> Edit:
     """The step from the variants as they were to those of `after`, the weights of `fixed` given."""
-    moved = split(after) != split(design.variants)
-    if moved and design.is_running:
+    if design.is_running and split(after) != split(design.variants):
         after = _balanced(after, fixed)
+    moved = split(after) != split(design.variants)
     before = {variant.id: variant for variant in design.variants}
     pairs = [(before[variant.id], variant) for variant in after if variant.id in before]
     phase = design.next_phase(now, weights=split(after)) if moved and design.is_running else None
@@ -189,16 +190,23 @@ def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now
 
 def _balanced(variants: Sequence[Variant], fixed: Collection[UUID]) -> list[Variant]:
     active = [variant for variant in variants if variant.is_active]
-    taken = math.fsum(variant.traffic_weight for variant in active if variant.id in fixed)
+    asked = [variant for variant in active if variant.id in fixed]
+    taken = math.fsum(variant.traffic_weight for variant in asked)
     others = [variant for variant in active if variant.id not in fixed]
     if taken > 1 + weights.TOLERANCE or (not others and not weights.sum_to_one([taken])):
         raise InvalidInput(
             f"the weights of a running experiment sum to 1, these alone make {taken:.9g}",
             ("traffic_weight",),
         )
-    shares = weights.scaled([variant.traffic_weight for variant in others], max(0.0, 1.0 - taken))
-    new = {variant.id: share for variant, share in zip(others, shares, strict=True)}
+    new = _shares(others, max(0.0, 1.0 - taken))
+    if not others or taken > 1.0:  # by no more than a rounding
+        new |= _shares(asked, 1.0)
     return [
         replace(variant, traffic_weight=new.get(variant.id, variant.traffic_weight))
         for variant in variants
     ]
+
+
+def _shares(variants: Sequence[Variant], total: float) -> dict[UUID, float]:
+    shares = weights.scaled([variant.traffic_weight for variant in variants], total)
+    return {variant.id: share for variant, share in zip(variants, shares, strict=True)}

@@ -30,10 +30,10 @@ def difference(
     """What has to change in `before` to make it `after`, of the fields that `kind` names."""
     names = (field.name for field in fields(kind))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
-    return kind(**{name: new for name, old, new in pairs if not _same(old, new)})
+    return kind(**{name: new for name, old, new in pairs if not same(old, new)})
 
 
-def _same(old: object, new: object) -> bool:
+def same(old: object, new: object) -> bool:
     """To Python true is 1 and 1 is 1.0; in a document they are three values."""
     if old == new and isinstance(new, dict | list):
         return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)

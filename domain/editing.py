@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from domain.changes import UNSET, Unset, difference, given
+from domain.changes import UNSET, Unset, difference, given, same
 from domain.checks import Checks
 from domain.creation import check_fields
 from domain.definitions import build_definitions, check_definitions
@@ -64,10 +64,11 @@ def update(design: Design, wanted: ExperimentUpdate, now: datetime) -> Edit:
 
 
 def _check(experiment: Experiment, values: Mapping[str, Any]) -> None:
-    checks = Checks(only=values)
+    new = {k: v for k, v in values.items() if not same(getattr(experiment, k, UNSET), v)}
+    checks = Checks(only=new)
     usable: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in EDITABLE[experiment.status] and value != getattr(experiment, name, UNSET):
+    for name, value in new.items():
+        if name not in EDITABLE[experiment.status]:
             checks.refuse((name,), f"cannot be changed: the experiment is {experiment.status.name}")
         elif value is None and name in _REQUIRED:
             checks.refuse((name,), "must not be null")
@@ -78,7 +79,7 @@ def _check(experiment: Experiment, values: Mapping[str, Any]) -> None:
 
 
 def _check_values(checks: Checks, experiment: Experiment, values: Mapping[str, Any]) -> None:
-    """Of the given fields alone: what is kept was right by the rules of its day."""
+    """Of what is new alone: what is kept was right by the rules of its day."""
     check_fields(checks, replace(experiment, **{k: v for k, v in values.items() if k != "metrics"}))
     check_definitions(checks, ("metrics",), values.get("metrics") or ())
 

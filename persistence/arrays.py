@@ -1,0 +1,99 @@
+"""Many keys or rows in one statement, whose text stays the same however many they are."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    Column,
+    ColumnElement,
+    Enum,
+    FromClause,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.types import TypeEngine
+
+from domain.errors import NotFound
+from domain.ids import ProjectId
+from persistence.conflicts import translated
+from persistence.engine import Database
+from persistence.models import Entity, Model
+
+Key = TypeVar("Key")
+
+
+def among(column: ColumnElement[Key], keys: Collection[Key]) -> ColumnElement[bool]:
+    return column == any_(bindparam(None, list(keys), type_=ARRAY(column.type)))
+
+
+def among_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The keys are the parameter `name` of a statement that is kept."""
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def unnested(model: Model[Any]) -> CTE:
+    """The rows that `parameters(model, …)` binds, as a table."""
+    arrays = [bindparam(_name(c), type_=ARRAY(_element_type(c))) for c in model.columns]
+    names = [column(c.key, _element_type(c)) for c in model.columns]
+    rows = func.unnest(*arrays).table_valued(*names).render_derived()
+    return select(*(cast(rows.c[c.key], c.type).label(c.key) for c in model.columns)).cte("given")
+
+
+def parameters(model: Model[Entity], entities: Sequence[Entity]) -> Mapping[str, list[object]]:
+    arrays = model.arrays(entities)
+    return {_name(c): arrays[c.key] for c in model.columns}
+
+
+def _name(column: Column[Any]) -> str:
+    return f"each_{column.key}"  # a bare name is taken by Core for the column's one new value
+
+
+def _element_type(column: Column[Any]) -> TypeEngine[Any]:
+    return Text() if isinstance(column.type, Enum | JSONB) else column.type
+
+
+class Addition(Generic[Entity]):
+    """Keeps the rows that are new, in one statement; none of them where one hangs on something
+    that the project has not (`is_known`). All writers take them in one order: no deadlocks."""
+
+    def __init__(
+        self,
+        model: Model[Entity],
+        *,
+        is_known: Callable[[FromClause], ColumnElement[bool]],
+        order: Sequence[str],
+    ) -> None:
+        given = unnested(model)
+        each = given.alias("each")
+        self._model = model
+        self._strangers = select(each.c.id).where(~is_known(each)).limit(1)
+        kept = select(given).where(~self._strangers.exists())
+        self._insert = (
+            insert(model.table)
+            .from_select(list(given.c.keys()), kept.order_by(*(given.c[name] for name in order)))
+            .on_conflict_do_nothing()
+            .returning(model.table.c.id)
+        )
+
+    async def add(
+        self, database: Database, project: ProjectId, entities: Sequence[Entity]
+    ) -> Collection[UUID]:
+        """The ids of those that are new."""
+        if not entities:
+            return ()
+        bound = {**parameters(self._model, entities), "project": project}
+        with translated():
+            async with database.begin() as connection:
+                added = await connection.execute(self._insert, bound)
+                ids: Sequence[UUID] = added.scalars().all()
+        if not ids and await database.rows(self._strangers, bound):
+            raise NotFound("one of them belongs to something that does not exist")
+        return ids

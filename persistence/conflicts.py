@@ -1,0 +1,75 @@
+"""What the database refuses, in the domain's words: by the name of the constraint."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+
+from domain.errors import DomainError, InvalidInput, NameTaken, NotFound, Path
+
+_Refusal = tuple[type[DomainError], str, Path]
+
+_NO_EXPERIMENT = (NotFound, "that experiment does not exist", ("experiment",))
+_NO_VARIANT = (NotFound, "that variant does not exist", ("variant",))
+
+_REFUSALS: Mapping[str, _Refusal] = {
+    "idx_experiment_name": (
+        NameTaken,
+        "another experiment of this project has that name",
+        ("name",),
+    ),
+    "uq_ab_variants_experiment_id_variant_name": (
+        NameTaken,
+        "another variant of this experiment has that name",
+        ("name",),
+    ),
+    "uq_ab_metric_definitions_experiment_id_name": (
+        NameTaken,
+        "another metric of this experiment has that name",
+        ("name",),
+    ),
+    "fk_ab_phases_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_variants_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_metric_definitions_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_assignments_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_assignments_variant_id": _NO_VARIANT,
+    "fk_ab_metrics_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_metrics_variant_id": _NO_VARIANT,
+    "fk_ab_metrics_assignment_id_user_id": (
+        NotFound,
+        "that assignment does not exist",
+        ("assignment",),
+    ),
+    "ck_ab_experiments_traffic_allocation": (
+        InvalidInput,
+        "the traffic allocation must be from 0 to 1",
+        ("traffic_allocation",),
+    ),
+    "ck_ab_variants_traffic_weight": (
+        InvalidInput,
+        "the traffic weight must be from 0 to 1",
+        ("traffic_weight",),
+    ),
+}
+
+
+class StoreFault(Exception):
+    """The database refused what no caller can put right: its state or its constraint says why."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        orig = error.orig
+        cause = orig.driver_exception if isinstance(orig, EmulatedDBAPIException) else error
+        raise _in_our_words(cause) from error
+
+
+def _in_our_words(error: Exception) -> Exception:
+    constraint = getattr(error, "constraint_name", None) or ""
+    if constraint in _REFUSALS:
+        refusal, message, path = _REFUSALS[constraint]
+        return refusal(message, path)
+    return StoreFault(f"the database refused a write: {type(error).__name__} {constraint}".strip())

@@ -1,0 +1,200 @@
+"""Entity ↔ table pairs: what a row becomes and what an entity is stored as follows from the fields
+and the columns, once at import. The loop that makes entities of rows is generated code."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+
+import asyncpg
+from sqlalchemy import Column, MetaData, Row, Table
+
+from domain.assignments import Assignment
+from domain.experiments import Experiment, Phase
+from domain.metrics import Metric, MetricDefinition
+from domain.projects import Project
+from domain.variants import Variant
+from persistence import tables
+from persistence.kinds import Unstorable, kind_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Entity = TypeVar("Entity", bound="DataclassInstance")
+
+_LOOP = """
+def read(rows):
+    entities = []
+    for ({values},) in rows:
+{conversions}
+        entity = Twin()
+{assignments}
+        entity.__class__ = Entity
+        entities.append(entity)
+    return entities
+"""
+
+
+class CannotStore(Exception):
+    """A value that does not fit its column: names model and field."""
+
+
+class CannotRead(Exception):
+    """A row that does not fit its entity: names model and field."""
+
+
+class ModelsDiffer(Exception):
+    """Entities and tables say different things: all the differences at once."""
+
+
+class _Field:
+    def __init__(self, model: str, name: str, hint: object, column: Column[Any] | None) -> None:
+        self.name = name
+        self.label = f"{model}.{name}"
+        self.kind, self.is_optional = kind_of(hint)
+        self.column = column
+
+    def store(self, value: object) -> object:
+        return self._storable(value, self.kind.storable)
+
+    def pack(self, value: object) -> object:
+        return self._storable(value, self.kind.packed)
+
+    def _storable(self, value: object, convert: Callable[[Any], object]) -> object:
+        if value is None and self.is_optional:
+            return None
+        try:
+            return convert(value)
+        except Unstorable as unstorable:
+            raise CannotStore(f"{self.label}: cannot store <{unstorable}>") from None
+
+    def read(self, value: object) -> object:
+        if value is None and self.is_optional:
+            return None
+        try:
+            return self.kind.read(value)
+        except ValueError as error:
+            raise CannotRead(f"reading {self.label}: {error}") from None
+
+    def differences(self) -> Iterator[str]:
+        if self.column is None:
+            yield f"{self.label}: field has no column"
+            return
+        if not self.kind.fits(self.column.type):
+            yield f"{self.label}: column is {self.column.type!r}, field is {self.kind.name}"
+        if self.column.nullable and not self.is_optional:
+            yield f"{self.label}: column is nullable, field is not"
+        if self.is_optional and not self.column.nullable:
+            yield f"{self.label}: field is optional, column is not nullable"
+
+
+class Model(Generic[Entity]):
+    def __init__(
+        self, entity: type[Entity], table: Table, *, skipped: Collection[str] = ()
+    ) -> None:
+        hints = get_type_hints(entity)
+        self.entity = entity
+        self.table = table
+        self._skipped = skipped
+        self._fields = [
+            _Field(entity.__name__, field.name, hints[field.name], table.c.get(field.name))
+            for field in fields(entity)
+        ]
+        self.columns = tuple(field.column for field in self._fields if field.column is not None)
+        self._read = self._generated_loop()
+
+    def read(self, rows: Sequence[Row[*tuple[Any, ...]] | asyncpg.Record]) -> list[Entity]:
+        try:
+            return self._read(rows)
+        except Exception:  # whatever it is, the slow way names the field
+            return [self._read_slowly(row) for row in rows]
+
+    def values(self, entity: Entity) -> dict[str, object]:
+        return {field.name: field.store(getattr(entity, field.name)) for field in self._fields}
+
+    def rows(self, entities: Sequence[Entity]) -> list[dict[str, object]]:
+        return [self.values(entity) for entity in entities]
+
+    def changed(self, given: Mapping[str, object]) -> dict[str, object]:
+        known = {field.name: field for field in self._fields}
+        if unknown := given.keys() - known.keys():
+            raise CannotStore(f"{self.entity.__name__}.{min(unknown)}: no such field")
+        return {name: known[name].store(value) for name, value in given.items()}
+
+    def arrays(self, entities: Sequence[Entity]) -> dict[str, list[object]]:
+        """The values of each column, for `unnest`: one statement text for any number of rows."""
+        return {
+            field.name: [field.pack(value) for value in map(attrgetter(field.name), entities)]
+            for field in self._fields
+        }
+
+    def differences(self) -> Iterator[str]:
+        for field in self._fields:
+            yield from field.differences()
+        named = {field.name for field in self._fields}
+        for column in self.table.columns:
+            if column.key not in named and column.key not in self._skipped:
+                yield f"{self.entity.__name__}.{column.key}: column has no field"
+        for name in self._skipped:
+            if name in named or name not in self.table.c:
+                yield f"{self.entity.__name__}.{name}: skipped, but there is no such column to skip"
+
+    def _read_slowly(self, row: Row[*tuple[Any, ...]] | asyncpg.Record) -> Entity:
+        if len(row) != len(self._fields):
+            name = self.entity.__name__
+            raise CannotRead(f"reading {name}: {len(row)} values for {len(self._fields)} fields")
+        pairs = zip(self._fields, row, strict=True)
+        return self.entity(**{field.name: field.read(value) for field, value in pairs})
+
+    def _generated_loop(self) -> Callable[[Sequence[Any]], list[Entity]]:
+        """A frozen class assigns its fields through a function call each: a twin that is not
+        frozen is filled instead, and then becomes the entity."""
+        names = [field.name for field in self._fields]
+        twin = type("Twin", (), {"__slots__": names})
+        scope: dict[str, Any] = {"Entity": self.entity, "Twin": twin}
+        lines = []
+        for field in self._fields:
+            scope |= field.kind.globals(f"{field.name}_")
+            lines += [field.kind.conversion(f"{field.name}_", field.is_optional)]
+        source = _LOOP.format(
+            values=", ".join(f"{name}_" for name in names),
+            conversions=indent("\n".join(lines), " " * 8),
+            assignments="\n".join(f"        entity.{name} = {name}_" for name in names),
+        )
+        exec(source, scope)  # noqa: S102  # made from our own field names, once at import
+        loop: Callable[[Sequence[Any]], list[Entity]] = scope["read"]
+        return loop
+
+
+PROJECTS = Model(Project, tables.projects)
+EXPERIMENTS = Model(Experiment, tables.experiments)
+PHASES = Model(Phase, tables.phases)
+VARIANTS = Model(Variant, tables.variants)
+METRIC_DEFINITIONS = Model(MetricDefinition, tables.metric_definitions)
+ASSIGNMENTS = Model(Assignment, tables.assignments)
+METRICS = Model(Metric, tables.metrics)
+
+MODELS: tuple[Model[Any], ...] = (
+    PROJECTS,
+    EXPERIMENTS,
+    PHASES,
+    VARIANTS,
+    METRIC_DEFINITIONS,
+    ASSIGNMENTS,
+    METRICS,
+)
+
+
+def validate_models(
+    models: Collection[Model[Any]] = MODELS, metadata: MetaData = tables.metadata
+) -> None:
+    stored = {model.table for model in models}
+    differences = [difference for model in models for difference in model.differences()]
+    differences += [
+        f"{table.name}: table has no entity"
+        for table in metadata.sorted_tables
+        if table not in stored
+    ]
+    if differences:
+        raise ModelsDiffer("\n".join(differences))
