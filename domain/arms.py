@@ -19,7 +19,7 @@ from domain.design import (
     check_variant,
     split,
 )
-from domain.errors import InUse, InvalidInput
+from domain.errors import InUse, InvalidInput, NameTaken
 from domain.experiments import Edit, ExperimentChanges
 from domain.json_values import Json
 from domain.variants import NewVariant, Variant, VariantChanges
@@ -132,13 +132,23 @@ def _check_added(design: Design, new: Sequence[NewVariant]) -> None:
     if len(design.variants) + len(new) > MAX_VARIANTS:
         checks.refuse(("variants",), f"an experiment has at most {MAX_VARIANTS} variants")
     check_new_variants(checks, ("variants",), new)
-    for place, variant in enumerate(new):
-        if variant.is_control and design.is_running:
-            checks.refuse(("variants", place, "is_control"), "a running experiment has its control")
+    _check_beside(checks, design, new)
     checks.done()
     wanted = math.fsum(variant.traffic_weight or 0.0 for variant in new)
     if design.is_running and wanted > 1 + weights.TOLERANCE:
         raise InvalidInput(f"the weights sum to {wanted:.9g}: at most 1 is there", ("variants",))
+
+
+def _check_beside(checks: Checks, design: Design, new: Sequence[NewVariant]) -> None:
+    """What the present variants leave no room for."""
+    taken = {known.name for known in design.variants}
+    for place, variant in enumerate(new):
+        path = ("variants", place)
+        if variant.name in taken:
+            message = "another variant of this experiment has that name"
+            checks.refuse((*path, "name"), message, NameTaken)
+        if variant.is_control and design.is_running:
+            checks.refuse((*path, "is_control"), "a running experiment has its control")
 
 
 def _check_changed(design: Design, variant: Variant, values: dict[str, Any]) -> None:

@@ -25,9 +25,9 @@ class Checks:
         self._only = only
         self._refusals: list[DomainError] = []
 
-    def refuse(self, path: Path, message: str) -> None:
+    def refuse(self, path: Path, message: str, kind: type[DomainError] = InvalidInput) -> None:
         if self._only is None or path[0] in self._only:
-            self._refusals.append(InvalidInput(message, path))
+            self._refusals.append(kind(message, path))
 
     def name(self, path: Path, value: str, limit: int = MAX_NAME) -> None:
         if not value.strip():

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain import weights
 from domain.changes import shared
-from domain.checks import Checks
+from domain.checks import MAX_NAME, Checks
 from domain.definitions import build_definitions, check_definitions
 from domain.design import Design, build_variant, check_new_variants, split
 from domain.experiments import (
@@ -63,7 +63,7 @@ def check_fields(checks: Checks, experiment: NewExperiment | Experiment) -> None
     checks.name(("name",), experiment.name)
     checks.text(("description",), experiment.description)
     checks.text(("hypothesis",), experiment.hypothesis)
-    checks.text(("target_bot",), experiment.target_bot)
+    checks.text(("target_bot",), experiment.target_bot, MAX_NAME)  # an index holds it
     if experiment.target_url is not None:
         checks.name(("target_url",), experiment.target_url, limit=2000)
     checks.name(("metric_type",), experiment.metric_type)

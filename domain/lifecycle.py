@@ -122,7 +122,7 @@ def _check_ready(design: Design) -> None:
 def _exact(design: Design) -> tuple[Design, dict[UUID, VariantChanges]]:
     """From the start on, weights that were rounded by hand sum to 1 exactly."""
     shares = [variant.traffic_weight for variant in design.active]
-    if math.fsum(shares) == 1.0:
+    if abs(math.fsum(shares) - 1.0) < 1e-12:
         return design, {}
     exact = dict(
         zip([known.id for known in design.active], weights.scaled(shares, 1.0), strict=True)

@@ -22,7 +22,7 @@ def with_newcomers(
     open_ones = sum(weight is None for weight in new)
     if not open_ones or math.fsum(present) + given < 1.0 - TOLERANCE:
         return list(present), filled(new, math.fsum(present))
-    share = 1.0 / (len(present) + len(new))
+    share = min(1.0 / (len(present) + len(new)), max(0.0, 1.0 - given) / open_ones)
     room = max(0.0, 1.0 - given - share * open_ones)
     return scaled(present, room), [share if weight is None else weight for weight in new]
 

@@ -1,10 +1,12 @@
 """Entities with sensible values; a test names only those that it is about."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.assignments import Assignment
+from domain.design import Design
 from domain.experiments import (
     AllocationMode,
     Correction,
@@ -21,6 +23,7 @@ from domain.metrics import (
     MetricDefinition,
     MetricDirection,
     MetricRole,
+    NewMetricDefinition,
 )
 from domain.projects import Project
 from domain.variants import Variant
@@ -97,6 +100,44 @@ def make_variant(**changes: Any) -> Variant:
         updated_at=NOON,
     )
     return replace(variant, **changes)
+
+
+def make_design(
+    status: ExperimentStatus = ExperimentStatus.DRAFT,
+    weights: Mapping[str, float] | None = None,
+    **changes: Any,
+) -> Design:
+    """Of variants with these weights, the first of them the control; `changes` are those of the
+    experiment."""
+    weights = {"a": 0.5, "b": 0.5} if weights is None else weights
+    fields = {
+        "name": "checkout",
+        "status": status,
+        "phase": 0 if status is ExperimentStatus.DRAFT else 1,
+        "default_traffic_split": dict(weights),
+    }
+    experiment = make_experiment(**(fields | changes))
+    variants = [
+        make_variant(
+            name=name,
+            experiment_id=experiment.id,
+            traffic_weight=weight,
+            is_control=place == 0,
+            position=place,
+        )
+        for place, (name, weight) in enumerate(weights.items())
+    ]
+    return Design(experiment=experiment, variants=variants)
+
+
+def make_new_metric(**changes: Any) -> NewMetricDefinition:
+    metric = NewMetricDefinition(
+        name="orders",
+        event_type="order",
+        aggregation=MetricAggregation.BINARY,
+        role=MetricRole.PRIMARY,
+    )
+    return replace(metric, **changes)
 
 
 def make_metric_definition(**changes: Any) -> MetricDefinition:

@@ -1,11 +1,6 @@
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
-import anyio
 import pytest
 
 from domain import arms, lifecycle
@@ -13,133 +8,21 @@ from domain.arms import VariantUpdate
 from domain.authoring import Authoring, Target
 from domain.creation import NewExperiment
 from domain.editing import ExperimentUpdate
-from domain.errors import (
-    DomainError,
-    InUse,
-    Invalid,
-    InvalidInput,
-    NameTaken,
-    NotFound,
-    VersionConflict,
-)
-from domain.experiments import Edit, Experiment, ExperimentKey, ExperimentStatus
-from domain.ids import NIL, ProjectId
+from domain.errors import InUse, Invalid, NameTaken, NotFound, VersionConflict
+from domain.experiments import ExperimentKey, ExperimentStatus
 from domain.lifecycle import IllegalTransition
-from domain.metrics import MetricAggregation, MetricRole, NewMetricDefinition
-from domain.variants import NewVariant, Variant
-from tests.factories import NOON, make_experiment, make_metric_definition, make_variant
-from tests.fakes import FakeExperiments, FakeVariants, Memory
-
-HOME = ProjectId(NIL)
-ELSEWHERE = ProjectId(UUID(int=1))
-LATER = NOON + timedelta(hours=1)
-Rival = Callable[[], Awaitable[object]]
-
-
-@dataclass
-class Overtaken:
-    """Before the first write of each, somebody else is faster."""
-
-    rivals: list[Rival] = field(default_factory=list)
-
-    async def strike(self) -> None:
-        if self.rivals:
-            await self.rivals.pop(0)()
-
-
-class OvertakenExperiments(FakeExperiments):
-    def __init__(self, memory: Memory, overtaken: Overtaken) -> None:
-        super().__init__(memory)
-        self._overtaken = overtaken
-
-    async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
-    ) -> Experiment | None:
-        await self._overtaken.strike()
-        return await super().save(project, seen, edit, now)
-
-    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
-        await self._overtaken.strike()
-        return await super().delete(project, seen)
-
-
-class OvertakenVariants(FakeVariants):
-    def __init__(self, memory: Memory, before: Overtaken, after: Overtaken) -> None:
-        super().__init__(memory)
-        self._before, self._after = before, after
-
-    async def by_experiment(
-        self, project: ProjectId, experiments: Collection[UUID]
-    ) -> Mapping[UUID, Sequence[Variant]]:
-        await self._before.strike()
-        found = await super().by_experiment(project, experiments)
-        await self._after.strike()
-        return found
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def memory() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-def authoring(memory: Memory) -> Authoring:
-    return Authoring(FakeExperiments(memory), FakeVariants(memory), lambda: LATER)
-
-
-def stored(memory: Memory, **changes: Any) -> Experiment:
-    """With the control a and with b, at half of the traffic each."""
-    experiment = make_experiment(**({"name": "checkout"} | changes))
-    variants = [
-        make_variant(name=name, experiment_id=experiment.id, is_control=name == "a", position=place)
-        for place, name in enumerate(("a", "b"))
-    ]
-    memory.put(experiment, variants)
-    return experiment
-
-
-def arm(memory: Memory, experiment: Experiment, name: str) -> Variant:
-    return next(one for one in memory.of(experiment.id) if one.name == name)
-
-
-def at(experiment: Experiment, version: int | None = None) -> Target:
-    return Target(key=ExperimentKey(id=experiment.id), expected_version=version)
-
-
-async def outcome(asked: Awaitable[object]) -> object:
-    try:
-        return await asked
-    except (DomainError, Invalid) as refusal:
-        return refusal
-
-
-async def outcomes(asked: list[Awaitable[object]]) -> list[object]:
-    found: list[object] = []
-
-    async def hear(one: Awaitable[object]) -> None:
-        found.append(await outcome(one))
-
-    async with anyio.create_task_group() as group:
-        for one in asked:
-            group.start_soon(hear, one)
-    return found
+from domain.variants import NewVariant
+from tests.domain.stored import ELSEWHERE, HOME, LATER, arm, at, outcome, stored
+from tests.factories import make_metric_definition, make_new_metric
+from tests.fakes import Memory
 
 
 async def test_an_experiment_is_created_with_all_that_belongs_to_it(
     memory: Memory, authoring: Authoring
 ) -> None:
-    orders = NewMetricDefinition(
-        name="orders",
-        event_type="order",
-        aggregation=MetricAggregation.BINARY,
-        role=MetricRole.PRIMARY,
+    new = NewExperiment(
+        name="checkout", metrics=[make_new_metric()], variants=[NewVariant(name="a")]
     )
-    new = NewExperiment(name="checkout", metrics=[orders], variants=[NewVariant(name="a")])
 
     made = await authoring.create(HOME, new)
 
@@ -288,7 +171,7 @@ async def test_a_refusal_writes_nothing(memory: Memory, authoring: Authoring) ->
             authoring.change_variant(HOME, control.id, arms.deactivate),
             authoring.remove_variant(HOME, control.id),
         )
-    ] == [IllegalTransition, NotFound, Invalid, Invalid, NameTaken, Invalid, InUse, InUse]
+    ] == [IllegalTransition, NotFound, Invalid, Invalid, Invalid, Invalid, InUse, InUse]
     assert memory == Memory(experiments={experiment.id: experiment}, variants=before)
 
 
@@ -329,57 +212,6 @@ async def test_a_rename_to_a_name_that_is_taken_is_refused(
     assert memory.experiments[experiment.id] == experiment
 
 
-async def test_added_variants_are_handed_back_without_the_others(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory, status=ExperimentStatus.ACTIVE, phase=1)
-
-    edited = await authoring.add_variants(
-        HOME, at(experiment), [NewVariant(name="c", traffic_weight=0.5)]
-    )
-
-    assert (edited.experiment.version, edited.experiment.phase) == (2, 2)
-    assert [(one.name, one.traffic_weight) for one in edited.variants] == [("c", 0.5)]
-    assert [one.traffic_weight for one in memory.of(experiment.id)] == [0.25, 0.25, 0.5]
-    [phase] = memory.phases[experiment.id]
-    assert phase.weights == {"a": 0.25, "b": 0.25, "c": 0.5}
-
-
-async def test_a_changed_variant_is_handed_back(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory)
-    variant = arm(memory, experiment, "b")
-
-    edited = await authoring.update_variant(HOME, variant.id, VariantUpdate(label="New"))
-
-    assert edited.variants == [replace(variant, label="New", updated_at=LATER)]
-    assert edited.experiment.version == 2
-
-
-async def test_a_variant_goes_and_comes_back(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory, status=ExperimentStatus.ACTIVE, phase=1)
-    variant = arm(memory, experiment, "b")
-
-    gone = await authoring.change_variant(HOME, variant.id, arms.deactivate)
-    back = await authoring.change_variant(HOME, variant.id, arms.reactivate)
-
-    assert [one.is_active for one in (*gone.variants, *back.variants)] == [False, True]
-    assert [phase.weights for phase in memory.phases[experiment.id]] == [
-        {"a": 1.0},
-        {"a": 0.5, "b": 0.5},
-    ]
-
-
-async def test_a_variant_is_removed_from_a_draft(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory)
-    variant = arm(memory, experiment, "b")
-
-    assert await authoring.remove_variant(HOME, variant.id) == variant.id
-
-    assert [one.name for one in memory.of(experiment.id)] == ["a"]
-    assert memory.experiments[experiment.id].default_traffic_split == {"a": 0.5}
-    assert isinstance(await outcome(authoring.remove_variant(HOME, variant.id)), NotFound)
-
-
 async def test_a_deleted_experiment_takes_all_with_it(memory: Memory, authoring: Authoring) -> None:
     experiment, other = stored(memory), stored(memory, name="other")
     await authoring.move(HOME, at(experiment), lifecycle.start)
@@ -390,147 +222,3 @@ async def test_a_deleted_experiment_takes_all_with_it(memory: Memory, authoring:
     assert list(memory.experiments) == [other.id]
     assert {one.experiment_id for one in memory.variants.values()} == {other.id}
     assert (memory.definitions, memory.phases) == ({}, {})
-
-
-async def test_of_twenty_starts_at_once_one_wins(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory)
-
-    found = await outcomes(
-        [authoring.move(HOME, at(experiment), lifecycle.start) for _ in range(20)]
-    )
-
-    assert sum(isinstance(one, Experiment) for one in found) == 1
-    assert sum(isinstance(one, IllegalTransition) for one in found) == 19
-    assert (memory.writes, memory.experiments[experiment.id].version) == (1, 2)
-    assert [phase.number for phase in memory.phases[experiment.id]] == [1]
-
-
-async def test_of_twenty_starts_of_one_version_one_wins(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-
-    found = await outcomes(
-        [authoring.move(HOME, at(experiment, 1), lifecycle.start) for _ in range(20)]
-    )
-
-    conflicts = [one for one in found if isinstance(one, VersionConflict)]
-    assert sum(isinstance(one, Experiment) for one in found) == 1
-    assert [one.current_version for one in conflicts] == [2] * 19
-    assert memory.writes == 1
-
-
-async def test_of_twenty_deletions_at_once_one_wins(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory)
-
-    found = await outcomes([authoring.delete(HOME, at(experiment)) for _ in range(20)])
-
-    assert found.count(experiment.id) == 1
-    assert sum(isinstance(one, NotFound) for one in found) == 19
-    assert memory.writes == 1
-
-
-async def test_twenty_additions_at_once_are_all_kept(memory: Memory, authoring: Authoring) -> None:
-    experiment = stored(memory, status=ExperimentStatus.ACTIVE, phase=1)
-
-    await outcomes(
-        [
-            authoring.add_variants(
-                HOME, at(experiment), [NewVariant(name=f"n{n}", traffic_weight=0.01)]
-            )
-            for n in range(20)
-        ]
-    )
-
-    after = memory.of(experiment.id)
-    assert [one.position for one in after] == list(range(22))
-    assert sum(one.traffic_weight for one in after) == pytest.approx(1.0, rel=0, abs=1e-12)
-    assert [phase.number for phase in memory.phases[experiment.id]] == list(range(2, 22))
-    assert memory.experiments[experiment.id].version == 21
-
-
-async def test_who_was_overtaken_decides_again_on_the_new_state(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-    overtaken = Overtaken([lambda: authoring.move(HOME, at(experiment), lifecycle.start)])
-    slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
-
-    updated = await slow.update(HOME, at(experiment), ExperimentUpdate(traffic_allocation=0.5))
-
-    assert (updated.version, updated.phase) == (3, 2)
-    assert [phase.traffic_allocation for phase in memory.phases[experiment.id]] == [1.0, 0.5]
-
-
-async def test_who_was_overtaken_may_be_refused_by_the_new_state(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-    overtaken = Overtaken([lambda: authoring.move(HOME, at(experiment), lifecycle.archive)])
-    slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
-
-    with pytest.raises(InvalidInput, match=r"^the variants of a ARCHIVED experiment"):
-        await slow.add_variants(HOME, at(experiment), [NewVariant(name="c")])
-
-    assert memory.writes == 1
-
-
-async def test_who_expected_a_version_and_was_overtaken_hears_of_it(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-    overtaken = Overtaken(
-        [lambda: authoring.update(HOME, at(experiment), ExperimentUpdate(description=None))]
-    )
-    slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
-
-    refusal = await outcome(slow.move(HOME, at(experiment, 1), lifecycle.start))
-
-    assert isinstance(refusal, VersionConflict)
-    assert memory.experiments[experiment.id].status is ExperimentStatus.DRAFT
-
-
-async def test_a_deletion_that_was_overtaken_is_tried_again(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-    overtaken = Overtaken(
-        [lambda: authoring.update(HOME, at(experiment), ExperimentUpdate(description=None))]
-    )
-    slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
-
-    assert await slow.delete(HOME, at(experiment)) == experiment.id
-
-    assert memory.experiments == {}
-
-
-async def test_a_variant_that_was_removed_in_the_meantime_is_not_found(
-    memory: Memory, authoring: Authoring
-) -> None:
-    experiment = stored(memory)
-    variant = arm(memory, experiment, "b")
-    overtaken = Overtaken([lambda: authoring.remove_variant(HOME, variant.id)])
-    slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
-
-    refusal = await outcome(slow.update_variant(HOME, variant.id, VariantUpdate(label="x")))
-
-    assert isinstance(refusal, NotFound)
-    assert refusal.path == ("id",)
-    assert memory.writes == 1
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-async def test_variants_of_one_version_are_never_written_as_those_of_another(
-    memory: Memory, authoring: Authoring, moment: str
-) -> None:
-    experiment = stored(memory)
-    variant = arm(memory, experiment, "b")
-    rival = partial(authoring.update_variant, HOME, variant.id, VariantUpdate(traffic_weight=0.4))
-    overtaken = {"before": Overtaken(), "after": Overtaken()} | {moment: Overtaken([rival])}
-    slow = Authoring(FakeExperiments(memory), OvertakenVariants(memory, **overtaken), lambda: LATER)
-
-    refusal = await outcome(slow.move(HOME, at(experiment), lifecycle.start))
-
-    assert isinstance(refusal, Invalid)
-    assert "they sum to 0.9" in str(refusal)
-    assert memory.experiments[experiment.id].status is ExperimentStatus.DRAFT

@@ -5,26 +5,22 @@ from typing import Any
 import pytest
 
 from domain.creation import NewExperiment, build_experiment, check_new
-from domain.errors import Invalid, Path
 from domain.experiments import Correction, Experiment, ExperimentStatus
 from domain.ids import NIL, ProjectId
-from domain.metrics import MetricAggregation, MetricRole, NewMetricDefinition
+from domain.metrics import MetricRole
 from domain.variants import NewVariant
-from tests.factories import NOON
+from tests.domain.refusals import Fault, faults
+from tests.factories import NOON, make_new_metric
 
 PROJECT = ProjectId(NIL)
 
 
-def faults(**changes: Any) -> list[tuple[Path, str]]:
-    try:
-        check_new(NewExperiment(**({"name": "checkout"} | changes)))
-    except Invalid as invalid:
-        return [(refusal.path, refusal.message) for refusal in invalid.refusals]
-    return []
+def refused(**changes: Any) -> list[Fault]:
+    return faults(lambda: check_new(NewExperiment(**({"name": "checkout"} | changes))))
 
 
 def test_a_name_is_enough() -> None:
-    assert faults() == []
+    assert refused() == []
 
 
 @pytest.mark.parametrize(
@@ -34,11 +30,17 @@ def test_a_name_is_enough() -> None:
         ("name", "\t"),
         ("name", "x" * 10_000),
         ("name", "a\0b"),
+        ("name", "a\nb"),
         ("name", "\ud800"),
         ("description", "x" * 20_001),
         ("description", "\0"),
         ("hypothesis", "\0"),
         ("target_bot", "\udfff"),
+        ("target_bot", "x" * 201),
+        ("target_url", ""),
+        ("target_url", " /pay"),
+        ("target_url", "/p\u2028ay"),
+        ("target_url", "/p\nay"),
         ("target_url", "x" * 2001),
         ("metric_type", ""),
         ("minimum_sample_size", 0),
@@ -60,7 +62,7 @@ def test_a_name_is_enough() -> None:
     ids=lambda value: ascii(value)[:20],
 )
 def test_each_field_is_checked_at_its_place(field: str, value: Any) -> None:
-    assert [path for path, _ in faults(**{field: value})] == [(field,)]
+    assert [path for path, _ in refused(**{field: value})] == [(field,)]
 
 
 @pytest.mark.parametrize(
@@ -74,17 +76,21 @@ def test_each_field_is_checked_at_its_place(field: str, value: Any) -> None:
         ("hash_seed", "another"),
         ("metadata", []),
         ("description", ""),
+        ("description", "One line\nand another"),
+        ("target_url", None),
+        ("target_bot", ""),
+        ("target_bot", "x" * 200),
     ],
     ids=lambda value: ascii(value)[:20],
 )
 def test_the_bounds_themselves_are_allowed(field: str, value: Any) -> None:
-    assert faults(**{field: value}) == []
+    assert refused(**{field: value}) == []
 
 
 def test_everything_wrong_is_said_at_once() -> None:
-    secondary = NewMetricDefinition(name="", event_type="order", aggregation=MetricAggregation.SUM)
+    secondary = make_new_metric(name="", role=MetricRole.SECONDARY)
 
-    found = faults(
+    found = refused(
         name=" ",
         alpha=2.0,
         metadata=[math.nan],
@@ -177,15 +183,8 @@ def test_weights_of_a_draft_need_not_sum_to_one() -> None:
 
 
 def test_metrics_are_built_for_the_experiment() -> None:
-    orders = NewMetricDefinition(
-        name="orders",
-        event_type="order",
-        aggregation=MetricAggregation.BINARY,
-        role=MetricRole.PRIMARY,
-    )
-
     design, [definition] = build_experiment(
-        PROJECT, NewExperiment(name="checkout", metrics=[orders]), NOON
+        PROJECT, NewExperiment(name="checkout", metrics=[make_new_metric()]), NOON
     )
 
     assert definition.experiment_id == design.experiment.id

@@ -1,50 +1,37 @@
 import math
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from domain.checks import Checks
 from domain.definitions import MAX_DEFINITIONS, build_definitions, check_definitions
-from domain.errors import Invalid, Path
-from domain.metrics import EffectScale, MetricAggregation, MetricRole, NewMetricDefinition
+from domain.errors import Path
+from domain.metrics import EffectScale, MetricRole, NewMetricDefinition
+from tests.domain.refusals import Fault, faults
+from tests.factories import make_new_metric
 
 
-def new_metric(**changes: Any) -> NewMetricDefinition:
-    fields: dict[str, Any] = {
-        "name": "orders",
-        "event_type": "order",
-        "aggregation": MetricAggregation.BINARY,
-        "role": MetricRole.PRIMARY,
-    }
-    return NewMetricDefinition(**(fields | changes))
-
-
-def faults(*metrics: NewMetricDefinition) -> list[tuple[Path, str]]:
+def refused(*metrics: NewMetricDefinition) -> list[Fault]:
     checks = Checks()
     check_definitions(checks, ("metrics",), metrics)
-    try:
-        checks.done()
-    except Invalid as invalid:
-        return [(refusal.path, refusal.message) for refusal in invalid.refusals]
-    return []
+    return faults(checks.done)
 
 
 def places(*metrics: NewMetricDefinition) -> list[Path]:
-    return [path for path, _ in faults(*metrics)]
+    return [path for path, _ in refused(*metrics)]
 
 
 def test_no_metric_at_all_is_fine() -> None:
-    assert faults() == []
+    assert refused() == []
 
 
 def test_a_primary_metric_may_stand_alone_or_with_others() -> None:
-    secondary = new_metric(name="visits", role=MetricRole.SECONDARY)
-    guardrail = new_metric(name="errors", role=MetricRole.GUARDRAIL)
+    secondary = make_new_metric(name="visits", role=MetricRole.SECONDARY)
+    guardrail = make_new_metric(name="errors", role=MetricRole.GUARDRAIL)
 
-    assert faults(new_metric()) == []
-    assert faults(secondary, new_metric(), guardrail) == []
+    assert refused(make_new_metric()) == []
+    assert refused(secondary, make_new_metric(), guardrail) == []
 
 
 @pytest.mark.parametrize(
@@ -57,41 +44,44 @@ def test_a_primary_metric_may_stand_alone_or_with_others() -> None:
     ],
 )
 def test_exactly_one_metric_is_primary(roles: Sequence[MetricRole], count: int) -> None:
-    metrics = [new_metric(name=f"m{place}", role=role) for place, role in enumerate(roles)]
+    metrics = [make_new_metric(name=f"m{place}", role=role) for place, role in enumerate(roles)]
 
-    assert faults(*metrics) == [(("metrics",), f"exactly one metric must be PRIMARY, {count} are")]
+    assert refused(*metrics) == [(("metrics",), f"exactly one metric must be PRIMARY, {count} are")]
 
 
 def test_a_name_is_given_once() -> None:
-    again = new_metric(role=MetricRole.SECONDARY)
+    again = make_new_metric(role=MetricRole.SECONDARY)
 
-    assert faults(new_metric(), again) == [(("metrics", 1, "name"), "'orders' is named twice")]
+    assert refused(make_new_metric(), again) == [
+        (("metrics", 1, "name"), "'orders' is named twice")
+    ]
 
 
 def test_two_metrics_may_count_the_same_event() -> None:
-    revenue = new_metric(name="revenue", role=MetricRole.SECONDARY)
+    revenue = make_new_metric(name="revenue", role=MetricRole.SECONDARY)
 
-    assert faults(new_metric(), revenue) == []
+    assert refused(make_new_metric(), revenue) == []
 
 
 @pytest.mark.parametrize("field", ["name", "event_type"])
 @pytest.mark.parametrize("value", ["", " ", "x" * 10_000, "a\0", "\ud800"], ids=ascii)
 def test_names_are_checked(field: str, value: str) -> None:
-    assert places(new_metric(**{field: value}))[0] == ("metrics", 0, field)
+    assert places(make_new_metric(**{field: value}))[0] == ("metrics", 0, field)
 
 
 def test_there_are_at_most_fifty_metrics() -> None:
     others = [
-        new_metric(name=f"m{place}", role=MetricRole.SECONDARY) for place in range(MAX_DEFINITIONS)
+        make_new_metric(name=f"m{place}", role=MetricRole.SECONDARY)
+        for place in range(MAX_DEFINITIONS)
     ]
 
-    assert faults(new_metric(), *others[:-1]) == []
-    assert faults(new_metric(), *others) == [(("metrics",), "has 51 entries: at most 50")]
+    assert refused(make_new_metric(), *others[:-1]) == []
+    assert refused(make_new_metric(), *others) == [(("metrics",), "has 51 entries: at most 50")]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (None, 5.0), (-5.0, None), (2.0, 2.0)])
 def test_caps_stand_in_order(low: float | None, high: float | None) -> None:
-    assert faults(new_metric(cap_low=low, cap_high=high)) == []
+    assert refused(make_new_metric(cap_low=low, cap_high=high)) == []
 
 
 @pytest.mark.parametrize(
@@ -106,17 +96,17 @@ def test_caps_stand_in_order(low: float | None, high: float | None) -> None:
     ],
 )
 def test_other_caps_are_refused(low: float | None, high: float | None, field: str) -> None:
-    assert places(new_metric(cap_low=low, cap_high=high)) == [("metrics", 0, field)]
+    assert places(make_new_metric(cap_low=low, cap_high=high)) == [("metrics", 0, field)]
 
 
 @pytest.mark.parametrize("hours", [0.0, -1.0, 24.0 * 366, math.nan, math.inf])
 def test_a_window_is_neither_empty_nor_a_year_long(hours: float) -> None:
-    assert places(new_metric(window_hours=hours)) == [("metrics", 0, "window_hours")]
+    assert places(make_new_metric(window_hours=hours)) == [("metrics", 0, "window_hours")]
 
 
 @pytest.mark.parametrize("hours", [None, 0.5, 24.0, 24.0 * 365])
 def test_a_window_is_up_to_a_year(hours: float | None) -> None:
-    assert faults(new_metric(window_hours=hours)) == []
+    assert refused(make_new_metric(window_hours=hours)) == []
 
 
 @pytest.mark.parametrize(
@@ -135,25 +125,25 @@ def test_a_window_is_up_to_a_year(hours: float | None) -> None:
 def test_a_margin_is_positive_and_if_relative_below_one(
     scale: EffectScale, margin: float, fits: bool
 ) -> None:
-    guardrail = new_metric(
+    guardrail = make_new_metric(
         name="errors", role=MetricRole.GUARDRAIL, scale=scale, non_inferiority_margin=margin
     )
 
-    assert (faults(new_metric(), guardrail) == []) is fits
+    assert (refused(make_new_metric(), guardrail) == []) is fits
 
 
 @pytest.mark.parametrize("role", [MetricRole.PRIMARY, MetricRole.SECONDARY])
 def test_only_a_guardrail_has_a_margin(role: MetricRole) -> None:
-    primary = new_metric(name="other") if role is MetricRole.SECONDARY else None
-    metrics = [new_metric(role=role, non_inferiority_margin=0.1), *filter(None, [primary])]
+    primary = make_new_metric(name="other") if role is MetricRole.SECONDARY else None
+    metrics = [make_new_metric(role=role, non_inferiority_margin=0.1), *filter(None, [primary])]
 
-    assert faults(*metrics) == [
+    assert refused(*metrics) == [
         (("metrics", 0, "non_inferiority_margin"), "is for a GUARDRAIL only")
     ]
 
 
 def test_all_faults_are_said_at_once() -> None:
-    wrong = new_metric(name="", role=MetricRole.SECONDARY, cap_low=math.nan, window_hours=0.0)
+    wrong = make_new_metric(name="", role=MetricRole.SECONDARY, cap_low=math.nan, window_hours=0.0)
 
     assert places(wrong) == [
         ("metrics",),
@@ -165,9 +155,9 @@ def test_all_faults_are_said_at_once() -> None:
 
 def test_definitions_are_built_in_the_order_given() -> None:
     experiment = UUID(int=7)
-    errors = new_metric(name="errors", role=MetricRole.GUARDRAIL, non_inferiority_margin=0.1)
+    errors = make_new_metric(name="errors", role=MetricRole.GUARDRAIL, non_inferiority_margin=0.1)
 
-    first, second = build_definitions(experiment, [new_metric(cap_high=9.0), errors])
+    first, second = build_definitions(experiment, [make_new_metric(cap_high=9.0), errors])
 
     assert (first.name, first.position, first.experiment_id) == ("orders", 0, experiment)
     assert (second.name, second.position, second.experiment_id) == ("errors", 1, experiment)

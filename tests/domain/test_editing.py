@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,10 +7,9 @@ import pytest
 from domain.changes import UNSET, given
 from domain.design import Design
 from domain.editing import EDITABLE, ExperimentUpdate, update
-from domain.errors import Invalid, Path
 from domain.experiments import Edit, ExperimentChanges, ExperimentStatus
-from domain.metrics import MetricAggregation, MetricRole, NewMetricDefinition
-from tests.factories import NOON, make_experiment, make_phase, make_variant
+from tests.domain.refusals import Fault, faults
+from tests.factories import NOON, make_design, make_new_metric, make_phase, make_variant
 
 DRAFT, ACTIVE, PAUSED, COMPLETED, ARCHIVED = ExperimentStatus
 NEW: dict[str, Any] = {
@@ -36,36 +36,12 @@ FIELDS_OF = {
 EVERY = [(status, field) for status in ExperimentStatus for field in NEW]
 
 
-def make_design(status: ExperimentStatus = DRAFT, **changes: Any) -> Design:
-    experiment = make_experiment(
-        **({"status": status, "phase": 0 if status is DRAFT else 3} | changes)
-    )
-    variants = [
-        make_variant(name="a", traffic_weight=0.25, is_control=True),
-        make_variant(name="b", traffic_weight=0.75),
-        make_variant(name="c", traffic_weight=0.5, is_active=False),
-    ]
-    return Design(experiment=experiment, variants=variants)
-
-
 def edited(design: Design, **wanted: Any) -> Edit:
     return update(design, ExperimentUpdate(**wanted), NOON)
 
 
-def faults(design: Design, **wanted: Any) -> list[tuple[Path, str]]:
-    with pytest.raises(Invalid) as raised:
-        edited(design, **wanted)
-    return [(refusal.path, refusal.message) for refusal in raised.value.refusals]
-
-
-def new_metric(**changes: Any) -> NewMetricDefinition:
-    fields: dict[str, Any] = {
-        "name": "orders",
-        "event_type": "order",
-        "aggregation": MetricAggregation.BINARY,
-        "role": MetricRole.PRIMARY,
-    }
-    return NewMetricDefinition(**(fields | changes))
+def refused(design: Design, **wanted: Any) -> list[Fault]:
+    return faults(lambda: edited(design, **wanted))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +59,7 @@ def test_an_open_field_can_be_changed(status: ExperimentStatus, field: str) -> N
     ("status", "field"), [pair for pair in EVERY if pair[1] not in FIELDS_OF[pair[0]]]
 )
 def test_a_locked_field_is_refused(status: ExperimentStatus, field: str) -> None:
-    assert faults(make_design(status), **{field: NEW[field]}) == [
+    assert refused(make_design(status), **{field: NEW[field]}) == [
         ((field,), f"cannot be changed: the experiment is {status.name}")
     ]
 
@@ -97,21 +73,47 @@ def test_to_say_nothing_changes_nothing(status: ExperimentStatus) -> None:
     assert edited(make_design(status)).is_empty
 
 
-@pytest.mark.parametrize(
-    ("status", "field"),
-    [pair for pair in EVERY if pair[1] in FIELDS_OF[pair[0]] and pair[1] != "metrics"],
-)
-def test_to_say_what_is_so_changes_nothing(status: ExperimentStatus, field: str) -> None:
+@pytest.mark.parametrize(("status", "field"), [pair for pair in EVERY if pair[1] != "metrics"])
+def test_to_say_what_is_so_changes_nothing_even_where_it_is_locked(
+    status: ExperimentStatus, field: str
+) -> None:
     design = make_design(status)
 
     assert edited(design, **{field: getattr(design.experiment, field)}).is_empty
+
+
+def test_a_locked_field_is_refused_beside_one_that_stays_as_it_is() -> None:
+    design = make_design(ACTIVE)
+
+    assert refused(design, name="checkout", metric_type="revenue", description="New") == [
+        (("metric_type",), "cannot be changed: the experiment is ACTIVE")
+    ]
+    assert edited(design, name="checkout", description="New").changes == ExperimentChanges(
+        description="New"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"), [({"on": 1}, {"on": True}), ({"on": 1}, {"on": 1.0}), ({}, None), ({}, [])]
+)
+def test_a_locked_document_is_refused_if_it_differs_only_to_json(kept: Any, said: Any) -> None:
+    design = make_design(ARCHIVED, metadata=kept)
+
+    assert refused(design, metadata=said) == [
+        (("metadata",), "cannot be changed: the experiment is ARCHIVED")
+    ]
+
+
+@pytest.mark.parametrize("status", [ACTIVE, PAUSED, COMPLETED, ARCHIVED])
+def test_metrics_are_locked_after_the_start_whatever_they_are(status: ExperimentStatus) -> None:
+    assert [path for path, _ in refused(make_design(status), metrics=[])] == [("metrics",)]
 
 
 @pytest.mark.parametrize(
     "field", ["name", "metric_type", "minimum_sample_size", "traffic_allocation"]
 )
 def test_a_required_field_cannot_be_cleared(field: str) -> None:
-    assert faults(make_design(), **{field: None}) == [((field,), "must not be null")]
+    assert refused(make_design(), **{field: None}) == [((field,), "must not be null")]
 
 
 @pytest.mark.parametrize("field", ["description", "hypothesis", "target_bot", "target_url"])
@@ -144,6 +146,9 @@ def test_true_is_not_one() -> None:
         ("name", "x" * 10_000),
         ("name", "a\0b"),
         ("description", "\0"),
+        ("name", "a\nb"),
+        ("target_url", ""),
+        ("target_url", "/p\u2028ay"),
         ("target_url", "x" * 2001),
         ("metric_type", " "),
         ("minimum_sample_size", 0),
@@ -155,13 +160,13 @@ def test_true_is_not_one() -> None:
     ids=lambda value: ascii(value)[:20],
 )
 def test_a_new_value_is_checked_at_its_place(field: str, value: Any) -> None:
-    assert [path for path, _ in faults(make_design(), **{field: value})] == [(field,)]
+    assert [path for path, _ in refused(make_design(), **{field: value})] == [(field,)]
 
 
 def test_metrics_are_checked_at_their_places() -> None:
-    wrong = new_metric(name="", cap_high=math.nan)
+    wrong = make_new_metric(name="", cap_high=math.nan)
 
-    assert [path for path, _ in faults(make_design(), metrics=[wrong])] == [
+    assert [path for path, _ in refused(make_design(), metrics=[wrong])] == [
         ("metrics", 0, "name"),
         ("metrics", 0, "cap_high"),
     ]
@@ -173,8 +178,15 @@ def test_what_was_stored_is_not_checked_again() -> None:
     assert edited(old, description=None).changes == ExperimentChanges(description=None)
 
 
+@pytest.mark.parametrize("status", list(ExperimentStatus))
+def test_what_was_stored_may_be_said_again(status: ExperimentStatus) -> None:
+    old = make_design(status, name="a\nb", target_url="", minimum_sample_size=0)
+
+    assert edited(old, name="a\nb", target_url="", minimum_sample_size=0).is_empty
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    found = faults(
+    found = refused(
         make_design(ACTIVE),
         name="another",
         traffic_allocation=None,
@@ -204,9 +216,10 @@ def test_a_new_name_leaves_a_seed_of_its_own_alone() -> None:
 
 @pytest.mark.parametrize("status", [ACTIVE, PAUSED])
 def test_other_traffic_while_running_opens_a_phase(status: ExperimentStatus) -> None:
-    design = make_design(status)
+    design = make_design(status, {"a": 0.25, "b": 0.75}, phase=3)
+    gone = make_variant(name="c", is_active=False)
 
-    edit = edited(design, traffic_allocation=0.5)
+    edit = edited(replace(design, variants=[*design.variants, gone]), traffic_allocation=0.5)
 
     assert edit.changes == ExperimentChanges(traffic_allocation=0.5, phase=4)
     assert edit.phase == make_phase(
@@ -252,7 +265,7 @@ def test_metrics_can_be_cleared(wanted: Any) -> None:
 def test_metrics_are_replaced_whole() -> None:
     design = make_design()
 
-    definitions = edited(design, metrics=[new_metric(name="orders")]).definitions
+    definitions = edited(design, metrics=[make_new_metric(name="orders")]).definitions
 
     assert definitions is not UNSET
     assert [(one.name, one.experiment_id) for one in definitions] == [

@@ -1,16 +1,19 @@
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import pytest
 
 from domain import lifecycle
 from domain.design import Design
-from domain.errors import ErrorCode, Invalid, NotFound
+from domain.errors import ErrorCode, NotFound
 from domain.experiments import Edit, ExperimentChanges, ExperimentStatus
 from domain.lifecycle import IllegalTransition, allowed_transitions
-from tests.factories import NOON, make_experiment, make_phase, make_variant
+from domain.variants import VariantChanges
+from tests.domain.designs import applied, arm, weights
+from tests.domain.refusals import faults
+from tests.factories import NOON, make_design, make_experiment, make_phase, make_variant
 
 DRAFT, ACTIVE, PAUSED, COMPLETED, ARCHIVED = ExperimentStatus
 ALLOWED = {
@@ -41,22 +44,10 @@ POSSIBLE = {
 EVERY = [(move, status) for move in MOVES for status in ExperimentStatus]
 
 
-def make_design(status: ExperimentStatus = DRAFT, **weights: float) -> Design:
-    """The first variant is the control."""
-    experiment = make_experiment(name="checkout", status=status, phase=0 if status is DRAFT else 1)
-    variant = partial(make_variant, experiment_id=experiment.id)
-    variants = [
-        variant(name=name, traffic_weight=weight, is_control=place == 0, position=place)
-        for place, (name, weight) in enumerate((weights or {"a": 0.5, "b": 0.5}).items())
-    ]
-    return Design(experiment=experiment, variants=variants)
-
-
 def unready(design: Design) -> list[str]:
-    with pytest.raises(Invalid) as raised:
-        lifecycle.start(design, NOON)
-    assert {refusal.path for refusal in raised.value.refusals} == {("experiment",)}
-    return [refusal.message for refusal in raised.value.refusals]
+    found = faults(lambda: lifecycle.start(design, NOON))
+    assert {path for path, _ in found} <= {("experiment",)}
+    return [message for _, message in found]
 
 
 @pytest.mark.parametrize("status", list(ExperimentStatus))
@@ -106,7 +97,7 @@ def test_a_refusal_is_a_sentence(move: str, status: ExperimentStatus, message: s
 
 
 def test_a_start_opens_the_first_phase() -> None:
-    design = make_design(a=0.25, b=0.75)
+    design = make_design(weights={"a": 0.25, "b": 0.75})
 
     edit = lifecycle.start(design, NOON)
 
@@ -119,10 +110,7 @@ def test_a_start_opens_the_first_phase() -> None:
 
 
 def test_the_first_phase_has_the_traffic_of_the_experiment() -> None:
-    experiment = make_experiment(traffic_allocation=0.2)
-    design = Design(experiment=experiment, variants=make_design().variants)
-
-    phase = lifecycle.start(design, NOON).phase
+    phase = lifecycle.start(make_design(traffic_allocation=0.2), NOON).phase
 
     assert phase is not None
     assert phase.traffic_allocation == 0.2
@@ -181,18 +169,79 @@ def test_two_controls_are_one_too_many() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "said"),
-    [(0.5, 0.4, "0.9"), (0.5, 0.6, "1.1"), (0.5, 0.500002, "1.000002"), (0.0, 0.0, "0")],
+    [
+        (0.5, 0.4, "0.9"),
+        (0.5, 0.6, "1.1"),
+        (0.5, 0.4996, "0.9996"),
+        (0.5, 0.50031, "1.00031"),
+        (0.0, 0.0, "0"),
+    ],
 )
 def test_the_weights_have_to_sum_to_one(first: float, second: float, said: str) -> None:
-    assert unready(make_design(a=first, b=second)) == [
+    assert unready(make_design(weights={"a": first, "b": second})) == [
         f"the weights of the active variants must sum to 1, they sum to {said}"
     ]
 
 
-def test_thirds_that_were_typed_in_are_near_enough() -> None:
-    edit = lifecycle.start(make_design(a=0.3333333, b=0.3333333, c=0.3333333), NOON)
+def test_three_times_a_third_with_two_places_is_not_one() -> None:
+    design = make_design(weights={"a": 0.33, "b": 0.33, "c": 0.33})
 
-    assert edit.changes.status is ACTIVE
+    assert unready(design) == ["the weights of the active variants must sum to 1, they sum to 0.99"]
+
+
+def test_thirds_that_were_rounded_become_thirds() -> None:
+    design = make_design(weights={"a": 0.3333, "b": 0.3333, "c": 0.3333})
+
+    edit = lifecycle.start(design, NOON)
+
+    third = VariantChanges(traffic_weight=1 / 3)
+    assert edit.changed == {variant.id: third for variant in design.variants}
+    assert edit.phase is not None
+    assert edit.phase.weights == {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}
+
+
+@pytest.mark.parametrize(
+    ("rounded", "count"), [(0.1667, 6), (0.1429, 7), (0.1111, 9), (0.0909, 11)]
+)
+def test_shares_with_four_places_become_exact(rounded: float, count: int) -> None:
+    design = make_design(weights={f"v{place}": rounded for place in range(count)})
+
+    started = applied(design, lifecycle.start(design, NOON))
+
+    assert [*weights(started).values()] == pytest.approx([1 / count] * count, rel=1e-15)
+    assert math.fsum(weights(started).values()) == pytest.approx(1.0, rel=0, abs=1e-15)
+
+
+def test_rounded_weights_keep_their_proportions() -> None:
+    design = make_design(weights={"a": 0.25, "b": 0.2501, "c": 0.5})
+
+    started = applied(design, lifecycle.start(design, NOON))
+
+    assert weights(started) == pytest.approx(
+        {"a": 0.25 / 1.0001, "b": 0.2501 / 1.0001, "c": 0.5 / 1.0001}, rel=1e-15
+    )
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.1] * 10, [1 / 3] * 3, [1.0, 0.0]], ids=repr)
+def test_weights_that_sum_to_one_are_left_alone(shares: list[float]) -> None:
+    design = make_design(weights={f"v{place}": share for place, share in enumerate(shares)})
+
+    edit = lifecycle.start(design, NOON)
+
+    assert edit.changed == {}
+    assert edit.phase is not None
+    assert edit.phase.weights == weights(design)
+
+
+def test_the_weight_of_an_inactive_variant_is_not_made_exact() -> None:
+    design = make_design(weights={"a": 0.5, "b": 0.5001})
+    gone = make_variant(name="c", traffic_weight=0.3, is_active=False)
+
+    edit = lifecycle.start(replace(design, variants=[*design.variants, gone]), NOON)
+
+    assert set(edit.changed) == {arm(design, "a").id, arm(design, "b").id}
+    assert edit.phase is not None
+    assert set(edit.phase.weights) == {"a", "b"}
 
 
 @pytest.mark.parametrize("status", [ACTIVE, PAUSED])

@@ -118,7 +118,7 @@ def test_a_window_has_a_size_of_its_own() -> None:
 )
 def test_a_window_out_of_bounds_is_refused(sizes: dict[str, int], words: str) -> None:
     with pytest.raises(BadRequest, match=f"^{words}$"):
-        window(NEWEST, **sizes)
+        window(NEWEST, first=sizes.get("first"), last=sizes.get("last"))
 
 
 def test_the_row_too_many_tells_of_a_next_page_and_is_not_shown() -> None:

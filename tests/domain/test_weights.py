@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from domain.weights import TOLERANCE, filled, scaled, sum_to_one
+from domain.weights import filled, scaled, sum_to_one, with_newcomers
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,13 @@ def test_the_smallest_numbers_can_be_scaled() -> None:
         ([0.5, 0.5], True),
         ([0.1] * 10, True),
         ([0.3333333, 0.3333333, 0.3333333], True),
-        ([0.333333, 0.333333, 0.333333], False),
-        ([0.5, 0.5 + 2 * TOLERANCE], False),
+        ([0.3333, 0.3333, 0.3333], True),
+        ([0.333, 0.333, 0.333], False),
+        ([0.33, 0.33, 0.33], False),
+        ([0.5, 0.50029], True),
+        ([0.5, 0.50031], False),
+        ([0.5, 0.49971], True),
+        ([0.5, 0.49969], False),
         ([0.5, 0.6], False),
         ([0.5], False),
         ([], False),
@@ -88,5 +93,35 @@ def test_the_smallest_numbers_can_be_scaled() -> None:
         ([math.inf], False),
     ],
 )
-def test_weights_sum_to_one_within_a_millionth(weights: list[float], fits: bool) -> None:
+def test_weights_sum_to_one_within_a_rounding_to_four_places(
+    weights: list[float], fits: bool
+) -> None:
     assert sum_to_one(weights) is fits
+
+
+@pytest.mark.parametrize(
+    ("present", "new", "kept", "shares"),
+    [
+        ([], [None], [], [1.0]),
+        ([1.0], [None], [0.5], [0.5]),
+        ([0.25, 0.75], [None, None], [0.125, 0.375], [0.25, 0.25]),
+        ([1.0, 0.0, 0.0], [None], [0.75, 0.0, 0.0], [0.25]),
+        ([2.0], [None], [0.5], [0.5]),
+        ([0.5], [None], [0.5], [0.5]),
+        ([0.5], [None, None], [0.5], [0.25, 0.25]),
+        ([0.0, 0.0], [None], [0.0, 0.0], [1.0]),
+        ([0.5, 0.5], [0.25, None], [0.25, 0.25], [0.25, 0.25]),
+        ([0.5], [0.25, None], [0.5], [0.25, 0.25]),
+        ([0.5, 0.5], [0.3], [0.5, 0.5], [0.3]),
+        ([0.5, 0.5], [], [0.5, 0.5], []),
+    ],
+)
+def test_newcomers_to_a_full_draft_get_room(
+    present: list[float], new: list[float | None], kept: list[float], shares: list[float]
+) -> None:
+    assert with_newcomers(present, new) == (kept, shares)
+
+
+@pytest.mark.parametrize(("present", "share"), [(0.9996, 0.0004), (0.9998, 0.5), (1.0, 0.5)])
+def test_a_draft_is_full_when_no_more_than_a_rounding_is_left(present: float, share: float) -> None:
+    assert with_newcomers([present], [None])[1] == pytest.approx([share], abs=1e-12)
