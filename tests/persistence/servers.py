@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,18 @@ def open_folder() -> Iterator[Path]:
         yield made
     finally:
         for record in made.rglob("postmaster.pid"):
-            kill_what_is_left(record)
+            stop_what_is_left(record)
         shutil.rmtree(made, ignore_errors=True)
 
 
-def kill_what_is_left(record: Path) -> None:
+def stop_what_is_left(record: Path) -> None:
     pid = int(record.read_text().partition("\n")[0])
+    server = Path("/proc", str(pid), "cwd")
     with contextlib.suppress(OSError):
-        if Path("/proc", str(pid), "cwd").readlink() == record.parent:
-            os.kill(pid, signal.SIGKILL)
+        if server.readlink() == record.parent:
+            os.kill(pid, signal.SIGQUIT)
+            while server.exists():
+                time.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -7,13 +7,12 @@ import shutil
 import signal
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from persistence.placement import LODGE, WHEEL, lodging
+from persistence.placement import LODGE, TENANT, WHEEL
 from tests.persistence.servers import (
     ask,
     keep,
@@ -35,21 +34,28 @@ OPEN = all(parent.stat().st_mode & 0o001 for parent in (PACKAGES, *PACKAGES.pare
 def folder() -> Iterator[Path]:
     with open_folder() as made:
         yield made
+        for tenant in LODGE.glob(f"*/{TENANT}"):
+            if Path(tenant.read_text()).is_relative_to(made):
+                shutil.rmtree(tenant.parent)
 
 
-@contextmanager
-def removed_again(made: Path) -> Iterator[None]:
-    """Unless it was there before: then somebody needs it."""
-    known = made.exists()
-    try:
-        yield
-    finally:
-        if not known:
-            shutil.rmtree(made, ignore_errors=True)
+@pytest.fixture
+def closed(folder: Path) -> Path:
+    made = folder / "home"
+    made.mkdir(mode=0o700)
+    return made
 
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def exists(path: Path) -> bool:
+    return path.exists()
+
+
+def move(path: Path, to: Path) -> None:
+    path.rename(to)
 
 
 def set_mode(path: Path, mode: int) -> None:
@@ -75,6 +81,8 @@ async def test_an_ordinary_user_runs_it_and_root_may_take_turns(folder: Path) ->
         assert (await owner.says()).startswith("postgresql://")
         assert await owner.end(signal.SIGTERM) == 0
 
+    for name in ("embedded.lock", "postgres.log"):
+        (folder / name).unlink()  # root makes them now
     async with running(folder, durable=True) as url:
         await keep(url, "pear")
         assert (folder / "postgres").stat().st_uid == pwd.getpwnam("nobody").pw_uid
@@ -100,30 +108,46 @@ async def test_another_os_user_is_refused(folder: Path) -> None:
 
 
 async def test_below_a_closed_folder_the_data_go_elsewhere_and_no_mode_changes(
-    folder: Path,
+    closed: Path,
 ) -> None:
-    closed = folder / "home"
-    closed.mkdir(mode=0o700)
-    with removed_again(lodging(closed / "data")):
-        async with running(closed / "data", durable=True) as url:
-            await keep(url, "fig")
-            assert await ask(url, "SELECT word FROM kept") == "fig"
-        assert mode_of(closed) == 0o700
-        assert names_in(closed / "data") == {"embedded.lock"}
+    async with running(closed / "data", durable=True) as url:
+        await keep(url, "fig")
+    assert mode_of(closed) == 0o700
+    assert names_in(closed / "data") == {"embedded.lock", "lodging"}
 
-        set_mode(closed, 0o755)
-        async with running(closed / "data") as url:
-            assert await ask(url, "SELECT word FROM kept") == "fig"
+    set_mode(closed, 0o755)
+    async with running(closed / "data") as url:
+        assert await ask(url, "SELECT word FROM kept") == "fig"
 
 
-async def test_binaries_in_a_closed_folder_are_copied(folder: Path) -> None:
-    closed = folder / "home"
-    closed.mkdir(mode=0o700)
+async def test_data_kept_elsewhere_follow_their_folder(closed: Path) -> None:
+    async with running(closed / "data", durable=True) as url:
+        await keep(url, "date")
+    shutil.copytree(closed / "data", closed / "copied", symlinks=True)
+    async with running(closed / "copied") as url:
+        assert await ask(url, "SELECT to_regclass('kept')") is None
+
+    move(closed / "data", closed / "moved")
+    async with running(closed / "moved", durable=True) as url:
+        assert await ask(url, "SELECT word FROM kept") == "date"
+
+    shutil.rmtree(closed / "moved")
+    async with running(closed / "moved") as url:
+        assert await ask(url, "SELECT to_regclass('kept')") is None
+
+
+async def test_binaries_in_a_closed_folder_are_copied(folder: Path, closed: Path) -> None:
     for part in (WHEEL, f"{WHEEL}.libs"):
         (closed / part).symlink_to(PACKAGES / part)
-    with removed_again(LODGE / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"):
+    copy = LODGE / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
+    was_there = exists(copy)  # then somebody needs it
+
+    try:
         async with other_process("serve", folder / "data", path=closed) as owner:
             assert (await owner.says()).startswith("postgresql://")
-            assert program(postmaster(folder / "data")).is_relative_to(LODGE)
+            assert program(postmaster(folder / "data")).is_relative_to(copy)
             assert await owner.end(signal.SIGTERM) == 0
         assert mode_of(closed) == 0o700
+    finally:
+        if not was_there:
+            shutil.rmtree(copy, ignore_errors=True)
