@@ -1,17 +1,17 @@
 """The composition root: the only place that knows both the API and the store."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from persistence.assignments import Assignments
-from persistence.metrics import Metrics
-from persistence.models import validate_models
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -23,11 +23,15 @@ from graphql_api.loaders import Stores
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import schema
 from graphql_api.settings import Settings, WrongSetting
-from graphql_api.transport import GraphQLEndpoint, internal_error
+from graphql_api.transport import GraphQLEndpoint, internal_error, misdirected
 from persistence import revisions
+from persistence.address import UnusableUrl
+from persistence.assignments import Assignments
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from persistence.engine import Database, UnusableUrl
+from persistence.engine import Database
 from persistence.experiments import Experiments
+from persistence.metrics import Metrics
+from persistence.models import validate_models
 from persistence.projects import Projects
 from persistence.variants import Variants
 
@@ -59,8 +63,11 @@ def create_app(settings: Settings, url: str) -> Starlette:
 
     app = Starlette(
         lifespan=lifespan,
-        middleware=[Middleware(RequestLog)],
-        exception_handlers={Exception: internal_error},
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(ExceptionMiddleware, handlers={Exception: internal_error}),
+        ],
+        exception_handlers={HTTPException: misdirected},
         routes=[
             Route("/healthz", health.alive),
             Route("/readyz", health.ready(lambda: _problems(database))),
@@ -72,6 +79,7 @@ def create_app(settings: Settings, url: str) -> Starlette:
         lambda: Context(services, app.state.project.id),
         with_page=not settings.is_production,
     )
+    app.state.database = database
     app.add_route("/graphql", endpoint.answer, methods=["GET", "POST"])
     return app
 
@@ -86,9 +94,10 @@ async def database_url(settings: Settings, *, share: bool) -> AsyncIterator[str]
     postgres = EmbeddedPostgres(settings.data_dir)
     try:
         url = await postgres.start(share=share)
-        async with asyncio.TaskGroup() as group:
-            watch = group.create_task(postgres.watch())
+        watch = asyncio.create_task(postgres.watch())
+        try:
             yield url
+        finally:
             watch.cancel()
     finally:
         await postgres.stop()
@@ -97,6 +106,31 @@ async def database_url(settings: Settings, *, share: bool) -> AsyncIterator[str]
 async def migrate(settings: Settings, revision: str) -> Sequence[str]:
     async with database_url(settings, share=True) as url:
         return await revisions.upgrade(url, revision)
+
+
+async def downgrade(settings: Settings, revision: str) -> Sequence[str]:
+    async with database_url(settings, share=True) as url:
+        return await revisions.downgrade(url, revision)
+
+
+async def refuse_old_tables(url: str) -> None:
+    """Where `abgraph serve` is not to migrate by itself."""
+    if missing := await revisions.pending(url):
+        raise revisions.MigrationRefused(
+            f"the database lacks {_listed(missing)} and ABGRAPH_MIGRATE is off: "
+            "run abgraph migrate first"
+        )
+
+
+def in_words(fault: Exception) -> str:
+    """One sentence that names what has to be put right."""
+    match fault:
+        case UnusableUrl():
+            return f"DATABASE_URL cannot be used: {fault}"
+        case Unavailable():
+            return f"the database of DATABASE_URL cannot be used: {_reason(fault.__cause__)}"
+        case _:
+            return str(fault)
 
 
 async def drift() -> Sequence[str]:
@@ -147,6 +181,27 @@ async def _problems(database: Database) -> Sequence[str]:
     except Unavailable as fault:
         return [str(fault)]
     return [f"revision {revision} is not applied: run abgraph migrate" for revision in missing]
+
+
+def _listed(missing: Sequence[str]) -> str:
+    if len(missing) == 1:
+        return f"revision {missing[0]}"
+    return f"the revisions {missing[0]} to {missing[-1]}"
+
+
+def _reason(cause: BaseException | None) -> str:
+    """What a server says never holds the password; what the driver says of a URL might."""
+    match cause:
+        case TimeoutError():
+            return "it does not answer"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case OSError(strerror=str(reason)):
+            return reason
+        case Exception() if getattr(cause, "sqlstate", None):
+            return str(cause).partition("\n")[0]
+        case _:
+            return type(cause).__name__
 
 
 def _now() -> datetime:

@@ -1,7 +1,9 @@
 """The abgraph command: each subcommand calls one use case."""
 
+import asyncio
+import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from importlib.metadata import version as installed_version
 from typing import Any, TypeVar
 
@@ -9,50 +11,113 @@ import click
 import uvloop
 
 from graphql_api import app, logs, serving
+from graphql_api.answering import Stopping
 from graphql_api.schema import schema as graph
-from graphql_api.settings import Settings, WrongSetting, from_environment, with_values
+from graphql_api.settings import (
+    Settings,
+    WrongSetting,
+    from_environment,
+    unknown_variables,
+    with_flags,
+)
+
+logger = logging.getLogger("abgraph")
 
 Result = TypeVar("Result")
 
+_DATA_DIR = click.option(
+    "--data-dir",
+    metavar="FOLDER",
+    help="Where the embedded PostgreSQL keeps its data.  [ABGRAPH_DATA_DIR, .abgraph]",
+)
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="All settings: README.md. Running it for others: docs/operations.md.",
+)
 def main() -> None:
     """An A/B-testing server with one typed GraphQL graph on PostgreSQL.
 
-    Settings are environment variables, such as DATABASE_URL and ABGRAPH_PORT; flags win over them.
+    Settings are environment variables, such as DATABASE_URL and ABGRAPH_PORT;
+    flags win over them. Without DATABASE_URL a PostgreSQL of its own is used.
     """
 
 
-@main.command()
-@click.option("--host", help="Address to listen on.  [ABGRAPH_HOST, 127.0.0.1]")
-@click.option("--port", help="Port to listen on.  [ABGRAPH_PORT, 8000]")
-@click.option("--workers", help="Server processes.  [ABGRAPH_WORKERS, 1]")
-@click.option("--data-dir", help="Folder of the embedded database.  [ABGRAPH_DATA_DIR, .abgraph]")
-@click.option("--env", help="development or production.  [ABGRAPH_ENV, development]")
-@click.option("--log-level", help="debug, info, warning or error.  [ABGRAPH_LOG_LEVEL, info]")
+@main.command(short_help="Start the server, and its own PostgreSQL.")
+@click.option("--host", metavar="ADDRESS", help="Where to listen.  [ABGRAPH_HOST, 127.0.0.1]")
+@click.option("--port", metavar="NUMBER", help="0: any free one.  [ABGRAPH_PORT, 8000]")
+@click.option("--workers", metavar="NUMBER", help="Server processes.  [ABGRAPH_WORKERS, 1]")
+@_DATA_DIR
+@click.option(
+    "--env",
+    metavar="NAME",
+    help="development, or production: JSON logs, no page.  [ABGRAPH_ENV, development]",
+)
+@click.option(
+    "--log-level",
+    metavar="LEVEL",
+    help="debug, info, warning or error.  [ABGRAPH_LOG_LEVEL, info]",
+)
 def serve(**flags: str | None) -> None:
-    """Start the server and, unless DATABASE_URL is set, a PostgreSQL of its own."""
+    """Start the server and, unless DATABASE_URL is set, a PostgreSQL of its own.
+
+    The tables are made and migrated first (not where ABGRAPH_MIGRATE is off).
+    Ctrl-C or SIGTERM stops it: requests under way are answered, new ones refused.
+    """
     settings = _settings(flags)
     logs.configure(settings.log_level, pretty=not settings.is_production)
+    for sentence in unknown_variables():
+        logger.warning("%s", sentence)
     _run(serving.serve(settings))
 
 
-@main.command()
-@click.option("--to", "revision", default="head", help="Up to this revision.  [head]")
+@main.command(short_help="Bring the database to a revision, and say what was done.")
+@click.option(
+    "--to",
+    "revision",
+    metavar="REVISION",
+    default="head",
+    help="Up to this revision, as in 005; head is the newest.  [head]",
+)
+@click.option(
+    "--down-to",
+    metavar="REVISION",
+    help="Back to this revision, or -1 for one back; what later ones hold is lost.",
+)
 @click.option("--check", is_flag=True, help="Compare migrations and code; touches no database.")
-def migrate(revision: str, check: bool) -> None:
-    """Bring the database to the newest revision, and say what was done."""
-    lines = _run(app.drift() if check else app.migrate(_settings({}), revision))
+@_DATA_DIR
+def migrate(revision: str, down_to: str | None, check: bool, data_dir: str | None) -> None:
+    """Bring the database to a revision, the newest by default, and say what was done.
+
+    A running server's embedded PostgreSQL is shared with it; without one it is started
+    for as long as this takes. It is done as one transaction: all of it or nothing.
+    """
+    if check:
+        return _check()
+    settings = _settings({"data_dir": data_dir})
+    if down_to is None:
+        lines = _run(app.migrate(settings, revision))
+    else:
+        lines = _run(app.downgrade(settings, down_to))
+    for line in lines or ("the database is there already: nothing to do",):
+        click.echo(line)
+    return None
+
+
+def _check() -> None:
+    lines = _run(app.drift())
     for line in lines:
         click.echo(line)
-    if check and lines:
+    if lines:
         raise click.ClickException("the migrations do not make the tables that the code expects")
-    if not lines:
-        click.echo("the migrations make what the code expects" if check else "nothing to do")
+    click.echo("the migrations make what the code expects")
 
 
-@main.command()
-@click.option("-m", "--message", required=True, help="What it does, as in 'target url'.")
+@main.command(short_help="Write a new migration, to be read and edited.")
+@click.option(
+    "-m", "--message", metavar="TEXT", required=True, help="What it does, as in 'target url'."
+)
 def revision(message: str) -> None:
     """Write a new migration from the tables of the code, to be read and edited."""
     click.echo(_run(app.create_revision(message)))
@@ -65,7 +130,7 @@ def schema() -> None:
 
 @schema.command()
 def export() -> None:
-    """Print the schema in SDL."""
+    """Print the schema in SDL, GraphQL's own notation."""
     click.echo(graph.as_str())
 
 
@@ -75,20 +140,25 @@ def version() -> None:
     click.echo(installed_version("abgraph"))
 
 
-def _settings(flags: dict[str, Any]) -> Settings:
+def _settings(flags: Mapping[str, str | None]) -> Settings:
     try:
-        return with_values(
-            from_environment(), {name: text for name, text in flags.items() if text is not None}
-        )
+        given = {name: text for name, text in flags.items() if text is not None}
+        return with_flags(from_environment(), given)
     except WrongSetting as wrong:
         raise click.ClickException(str(wrong)) from None
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    async def stoppable() -> Result:
+        Stopping()
+        return await work
+
     try:
-        return uvloop.run(work)
-    except app.START_FAULTS as fault:
-        raise click.ClickException(str(fault)) from None
+        return uvloop.run(stoppable())
+    except (*app.START_FAULTS, serving.ProcessesFailed) as fault:
+        raise click.ClickException(app.in_words(fault)) from None
+    except asyncio.CancelledError:
+        raise click.Abort from None
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Asked:
 
 async def read(request: Request) -> Asked:
     """Raises HTTPException, with a sentence, for what is no GraphQL request."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _parameters(request)
     _check_type(request.headers.get("content-type", ""))
     return _asked(_parsed("the body", await _body(request)))
@@ -40,10 +40,10 @@ def _check_type(header: str) -> None:
     message = Message()
     message["content-type"] = header
     charset = message.get_content_charset("utf-8")
-    if not header or message.get_content_type() != "application/json" or charset != "utf-8":
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json, encoded as UTF-8"
-        )
+    if not header or message.get_content_type() != "application/json":
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
+    if charset not in ("utf-8", "utf8"):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "send it encoded as UTF-8")
 
 
 async def _body(request: Request) -> bytes:
@@ -71,10 +71,10 @@ def _asked(given: object) -> Asked:
     query = given.get("query")
     if not isinstance(query, str) or not query:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "query must be a text that is not empty")
-    name = given.get("operationName") or None
+    name = given.get("operationName")
     if not isinstance(name, str | None):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "operationName must be a text")
     for part in ("variables", "extensions"):
         if not isinstance(given.get(part), dict | None):
             raise HTTPException(HTTPStatus.BAD_REQUEST, f"{part} must be an object")
-    return Asked(query=query, variables=given.get("variables"), operation_name=name)
+    return Asked(query=query, variables=given.get("variables"), operation_name=name or None)

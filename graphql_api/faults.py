@@ -10,6 +10,7 @@ from strawberry.types.execution import PreExecutionError
 
 from domain.errors import BadRequest, DomainError, Invalid, Unavailable
 from graphql_api.logs import request_id
+from graphql_api.types.scalars import MalformedValue
 from graphql_api.types.user_error import camel_case
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,10 @@ def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
             return FaultCode.BAD_USER_INPUT, str(cause)
         case Unavailable():
             return FaultCode.UNAVAILABLE, str(cause)
-        case ValueError() if error.path is None:  # of a scalar's parser, in a variable
+        case MalformedValue() if error.path is None:  # of a scalar's parser
             return FaultCode.BAD_USER_INPUT, error.message
+        case ValueError() if error.path is None:  # an Int of thousands of digits; Python's words
+            return FaultCode.BAD_USER_INPUT, "a value is malformed"
         case _:
             logger.error("unexpected fault", exc_info=cause)
             return FaultCode.INTERNAL_SERVER_ERROR, "something went wrong on our side"

@@ -38,7 +38,15 @@ class Loader(DataLoader[Key, Value]):
     def load(self, key: Key) -> "asyncio.Future[Value]":
         """Shielded: a field that fails cancels its siblings, and must not cancel with them the
         rows that another branch waits for."""
-        return asyncio.shield(super().load(key))
+        loaded = super().load(key)
+        loaded.add_done_callback(_heard)
+        return asyncio.shield(loaded)
+
+
+def _heard(loaded: "asyncio.Future[Any]") -> None:
+    """asyncio would complain of a failure for which nobody waits any more."""
+    if not loaded.cancelled():
+        loaded.exception()
 
 
 def one(

@@ -14,6 +14,7 @@ logger = logging.getLogger("abgraph.requests")
 
 _HEADER = "X-Request-Id"
 _USABLE = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_MAX_NAME = 200  # it is the caller's text, and may be of the size of a body
 _QUIET = ("/healthz", "/readyz", "/static/")
 
 
@@ -56,5 +57,5 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     operation = scope.get("state", {}).get("operation")
     fields = {"status": status, "duration_ms": round(seconds * 1000, 1)}
     if operation is not None:
-        fields["operation"] = operation
+        fields["operation"] = operation[:_MAX_NAME]
     logger.log(level, "%s %s", scope["method"], path, extra=fields)

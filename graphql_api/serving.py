@@ -1,162 +1,209 @@
 """The running server: its database, its processes, and how they end."""
 
 import asyncio
+import errno
 import logging
-import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import version
+from ipaddress import ip_address
+from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
-
-from graphql_api import app, logs
-from graphql_api.settings import (
-    Settings,
-    WrongSetting,
-    as_environment,
-    from_environment,
-    inherited,
-)
+from graphql_api import app
+from graphql_api.answering import Stopping, answer
+from graphql_api.settings import Settings, WrongSetting, as_environment, inherited
 
 logger = logging.getLogger("abgraph")
 
-_GRACE = 3  # seconds for what is under way when the server is told to stop
-_PAUSE = 1.0
+_BACKLOG = 2048
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds before a process that died is replaced
+_EMBEDDED_ADMITS = 190  # connections, of which a few are left for psql and abgraph migrate
 
 
-class Stopping:
-    """What SIGINT and SIGTERM do, which depends on how far the server is."""
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        self.action: Callable[[], object] = task.cancel if task else sys.exit
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._act)
-
-    def _act(self) -> None:
-        self.action()
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Not uvicorn's: it would end the process before the database has been stopped."""
-        yield
+class ProcessesFailed(Exception):
+    pass
 
 
 async def serve(settings: Settings) -> None:
     stopping = Stopping()
-    with suppress(asyncio.CancelledError):
-        listener = _listen(settings)
+    _refuse_too_many_connections(settings)
+    with suppress(asyncio.CancelledError), _listening(settings) as listener:
+        ready = _announcement(settings, listener)
+        logger.info("%s", _whereabouts(settings))
         async with app.database_url(settings, share=False) as url:
             await _prepare(settings, url)
-            host, port = listener.getsockname()[:2]
-            logger.info("abgraph answers on http://%s:%s/graphql", host, port)
             if settings.workers == 1:
-                await _serve_here(settings, url, listener, stopping)
+                await answer(settings, url, listener, stopping, ready)
             else:
-                await _serve_in_processes(settings, url, listener, stopping)
+                workers = _Workers(replace(settings, database_url=url), listener, ready)
+                stopping.action = workers.stop
+                await workers.run()
+                stopping.done()
+    logger.info("stopped")
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        address = f"{settings.host}:{settings.port}"
+def _refuse_too_many_connections(settings: Settings) -> None:
+    wanted = settings.workers * settings.pool_size
+    if settings.database_url is None and wanted > _EMBEDDED_ADMITS:
         raise WrongSetting(
-            "ABGRAPH_PORT", f"cannot be used, {address}: {error.strerror}"
-        ) from error
-    return listener
+            "ABGRAPH_POOL_SIZE",
+            f"is {settings.pool_size}: {settings.workers} server processes would take {wanted} "
+            f"connections, and the embedded PostgreSQL admits {_EMBEDDED_ADMITS}",
+        )
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """From the first moment on: who comes early waits, and a second server is refused."""
+    family, address = _resolved(settings)
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise _unusable(settings, error) from error
+        yield listener
+
+
+def _resolved(settings: Settings) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise WrongSetting(
+            "ABGRAPH_HOST", f"is {settings.host!r}: there is no such address"
+        ) from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _unusable(settings: Settings, error: OSError) -> WrongSetting:
+    host, port = settings.host, settings.port
+    match error.errno:
+        case errno.EADDRINUSE:
+            reason = f"is {port}: it is in use on {host}; stop what listens there, or use another"
+            return WrongSetting("ABGRAPH_PORT", reason)
+        case errno.EADDRNOTAVAIL:
+            return WrongSetting("ABGRAPH_HOST", f"is {host!r}: it is no address of this machine")
+        case _:
+            return WrongSetting("ABGRAPH_PORT", f"is {port}, on {host}: {error.strerror}")
+
+
+def _whereabouts(settings: Settings) -> str:
+    if settings.database_url is not None:
+        return "using the PostgreSQL of DATABASE_URL"
+    folder = settings.data_dir.resolve()
+    if folder.exists():
+        return f"starting PostgreSQL on the data in {folder}"
+    return f"making a PostgreSQL database in {folder}, the first time only"
+
+
+def _announcement(settings: Settings, listener: socket.socket) -> Callable[[], None]:
+    host, port = listener.getsockname()[:2]
+    address = ip_address(host.partition("%")[0])
+    if address.is_unspecified:
+        host = "localhost"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+    hint = "" if settings.is_production else ", a page for your browser; Ctrl-C stops it"
+    return lambda: logger.info("abgraph %s answers on %s%s", version("abgraph"), url, hint)
 
 
 async def _prepare(settings: Settings, url: str) -> None:
-    if settings.migrate:
-        for line in await app.migrate(replace(settings, database_url=url), "head"):
-            logger.info("migrated: %s", line)
+    if not settings.migrate:
+        return await app.refuse_old_tables(url)
+    done = await app.migrate(replace(settings, database_url=url), "head")
+    if done and done[0].startswith("001 "):
+        logger.info("made the tables: %s revisions", len(done))
+        return None
+    for line in done:
+        logger.info("migrated: %s", line)
+    return None
 
 
-async def _serve_here(
-    settings: Settings, url: str, listener: socket.socket, stopping: Stopping
-) -> None:
-    config = uvicorn.Config(
-        app.create_app(settings, url),
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    server = _Server(config)
+class _Workers:
+    """Several processes on one listening socket; one that died gets a successor."""
 
-    def stop() -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
+    def __init__(
+        self, settings: Settings, listener: socket.socket, ready: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._announce = ready
+        self._started = 0
+        self._failed = False
+        self._told = asyncio.Event()
+        self._processes: set[asyncio.subprocess.Process] = set()
 
-    stopping.action = stop
-    await server.serve(sockets=[listener])
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.workers):
+                group.create_task(self._keep())
+        if self._failed:
+            raise ProcessesFailed("the server processes do not start: the log says why")
 
+    def stop(self) -> None:
+        """Told a second time, it waits for nobody."""
+        if self._told.is_set():
+            return self._send(signal.SIGKILL)
+        self._told.set()
+        self._listener.close()
+        self._send(signal.SIGTERM)
+        patience = self._settings.grace + 1
+        asyncio.get_running_loop().call_later(patience, self._send, signal.SIGKILL)
+        return None
 
-async def _serve_in_processes(
-    settings: Settings, url: str, listener: socket.socket, stopping: Stopping
-) -> None:
-    listener.set_inheritable(True)
-    own = replace(settings, database_url=url)
-    async with asyncio.TaskGroup() as group:
-        workers = [group.create_task(_keep_worker(own, listener)) for _ in range(settings.workers)]
-        stopping.action = lambda: [task.cancel() for task in workers]
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
 
+    async def _keep(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._told.is_set():
+            if await self._run_one():
+                pause = _FIRST_PAUSE
+            if self._told.is_set():
+                return
+            if self._started < self._settings.workers:
+                self._failed = True
+                self.stop()
+                return
+            logger.error("a server process ended by itself: another takes its place")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-async def _keep_worker(settings: Settings, listener: socket.socket) -> None:
-    """Starts one that died again. One whose parent has died hears it: its standard input ends."""
-    while True:
-        process = await _start_worker(settings, listener)
+    async def _run_one(self) -> bool:
+        """Whether it came so far as to answer."""
+        process = await self._start()
+        self._processes.add(process)
+        if self._told.is_set():
+            self._send(signal.SIGTERM)
         try:
-            status = await process.wait()
-            logger.error("a server process ended with status %s: starting another", status)
-            await asyncio.sleep(_PAUSE)
-        except asyncio.CancelledError:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
-            raise
+            answers = bool(process.stdout and await process.stdout.readline())
+            if answers:
+                self._note_start()
+            await process.wait()
+        finally:
+            self._processes.discard(process)
+        return answers
 
+    def _note_start(self) -> None:
+        self._started += 1
+        if self._started == self._settings.workers:
+            self._announce()
 
-async def _start_worker(settings: Settings, listener: socket.socket) -> asyncio.subprocess.Process:
-    arguments = ["--fd", str(listener.fileno()), "--loop", "uvloop", "--http", "httptools"]
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--factory",
-        "graphql_api.serving:worker",
-        "--no-access-log",
-        "--timeout-graceful-shutdown",
-        str(_GRACE),
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        env=inherited() | as_environment(settings),
-        pass_fds=[listener.fileno()],
-        start_new_session=True,
-    )
-
-
-def worker() -> Starlette:
-    """What each of several processes runs: its parent has said all in the environment."""
-    settings = from_environment()
-    logs.configure(settings.log_level, pretty=not settings.is_production)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    return app.create_app(settings, settings.database_url or "")
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
+    async def _start(self) -> asyncio.subprocess.Process:
+        """It hears of the death of its parent: its standard input ends."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "graphql_api.answering", str(self._listener.fileno())),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=inherited() | as_environment(self._settings),
+            pass_fds=[self._listener.fileno()],
+            start_new_session=True,
+        )

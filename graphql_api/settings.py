@@ -1,8 +1,9 @@
 """All settings, read once from the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,16 @@ class Settings:
     pool_size: int = 10
     prepared_statements: bool = True
     migrate: bool = True
+    grace: int = 3
 
     @property
     def is_production(self) -> bool:
         return self.env == "production"
 
 
-_NAMES = {
-    field.name: "DATABASE_URL" if field.name == "database_url" else f"ABGRAPH_{field.name.upper()}"
+_PREFIX = "ABGRAPH_"
+VARIABLES = {
+    field.name: "DATABASE_URL" if field.name == "database_url" else _PREFIX + field.name.upper()
     for field in fields(Settings)
 }
 _CHOICES = {
@@ -40,52 +43,79 @@ _CHOICES = {
     "prepared_statements": ("on", "off"),
     "migrate": ("on", "off"),
 }
-_RANGES = {"port": (0, 65_535), "workers": (1, 64), "pool_size": (1, 500)}
+_RANGES = {"port": (0, 65_535), "workers": (1, 64), "pool_size": (1, 500), "grace": (0, 600)}
+_MOST_DIGITS = 9
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises WrongSetting. An empty variable counts as one that is not set."""
-    given = {name: environment.get(variable) for name, variable in _NAMES.items()}
-    return with_values(Settings(), {name: text for name, text in given.items() if text})
+    """Raises WrongSetting. An empty or blank variable counts as one that is not set."""
+    given = {name: environment.get(variable, "") for name, variable in VARIABLES.items()}
+    texts = {name: text for name, text in given.items() if text.strip()}
+    return _changed(Settings(), texts, VARIABLES.__getitem__)
 
 
-def with_values(settings: Settings, texts: Mapping[str, str]) -> Settings:
-    return replace(settings, **{name: _value(name, text) for name, text in texts.items()})
+def with_flags(settings: Settings, flags: Mapping[str, str]) -> Settings:
+    return _changed(settings, flags, lambda name: f"--{name.replace('_', '-')}")
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> Sequence[str]:
+    """A sentence for each variable that looks like a setting and is none."""
+    ours = (name for name in environment if name.startswith(_PREFIX))
+    return [_unknown(name) for name in sorted(ours) if name not in VARIABLES.values()]
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """What a worker has to be started with, to have the same settings."""
-    return {
-        _NAMES[field.name]: _text(value)
-        for field in fields(settings)
-        if (value := getattr(settings, field.name)) is not None
-    }
+    values = {name: getattr(settings, name) for name in VARIABLES}
+    return {VARIABLES[name]: _text(value) for name, value in values.items() if value is not None}
 
 
 def inherited() -> dict[str, str]:
     return dict(os.environ)
 
 
-def _value(name: str, text: str) -> Any:
+def _changed(
+    settings: Settings, texts: Mapping[str, str], source: Callable[[str], str]
+) -> Settings:
+    return replace(
+        settings,
+        **{name: _value(name, text.strip(), source(name)) for name, text in texts.items()},
+    )
+
+
+def _value(name: str, text: str, source: str) -> Any:
+    if not text:
+        raise WrongSetting(source, "is empty")
     if name in _RANGES:
-        return _number(name, text, *_RANGES[name])
-    if name in _CHOICES and text not in _CHOICES[name]:
-        allowed = " or ".join(_CHOICES[name])
-        raise WrongSetting(_NAMES[name], f"is {text!r}: it must be {allowed}")
-    if _CHOICES.get(name) == ("on", "off"):
-        return text == "on"
+        return _number(text, source, *_RANGES[name])
+    if name in _CHOICES:
+        return _choice(text, source, _CHOICES[name])
     return Path(text) if name == "data_dir" else text
 
 
-def _number(name: str, text: str, low: int, high: int) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise WrongSetting(
-            _NAMES[name], f"is {text!r}: it must be a whole number from {low} to {high}"
-        )
+def _number(text: str, source: str, low: int, high: int) -> int:
+    plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    if not plain or not low <= int(text) <= high:
+        raise WrongSetting(source, f"is {text!r}: it must be a whole number from {low} to {high}")
     return int(text)
+
+
+def _choice(text: str, source: str, allowed: tuple[str, ...]) -> str | bool:
+    chosen = text.lower()
+    if chosen not in allowed:
+        words = ", ".join(allowed[:-1]) + f" or {allowed[-1]}"
+        raise WrongSetting(source, f"is {text!r}: it must be {words}")
+    return chosen == "on" if "on" in allowed else chosen
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)
+
+
+def _unknown(name: str) -> str:
+    meant = {variable.removeprefix(_PREFIX): variable for variable in VARIABLES.values()}
+    near = get_close_matches(name.removeprefix(_PREFIX), meant, n=1)
+    hint = f": is {meant[near[0]]} meant?" if near else ""
+    return f"{name} is not a setting of abgraph and changes nothing{hint}"

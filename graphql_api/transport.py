@@ -36,6 +36,7 @@ _PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _OPERATIONS = {
+    "HEAD": {OperationType.QUERY},
     "GET": {OperationType.QUERY},
     "POST": {OperationType.QUERY, OperationType.MUTATION},
 }
@@ -85,7 +86,7 @@ class GraphQLEndpoint:
 def _asks_for_page(request: Request) -> bool:
     accepted = request.headers.get("accept", "")
     return (
-        request.method == "GET" and "query" not in request.query_params and "text/html" in accepted
+        request.method != "POST" and "query" not in request.query_params and "text/html" in accepted
     )
 
 
@@ -132,6 +133,15 @@ def _is_request_error(result: ExecutionResult) -> bool:
 
 def _refused(media_type: str, status: int, code: FaultCode, message: str) -> Response:
     return _response(media_type, status, {"errors": [fault(code, message)]})
+
+
+async def misdirected(_: Request, error: Exception) -> Response:
+    """What the router refuses: no such path, no such method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    response = _refused(JSON, error.status_code, FaultCode.BAD_USER_INPUT, error.detail)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _response(media_type: str, status: int, body: dict[str, Any]) -> Response:

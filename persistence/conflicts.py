@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+from sqlalchemy.exc import DBAPIError
 
 from domain.errors import DomainError, InvalidInput, NameTaken, NotFound, Path
+from persistence.outages import driver_error
 
 _Refusal = tuple[type[DomainError], str, Path]
 
 _NO_EXPERIMENT = (NotFound, "that experiment does not exist", ("experiment",))
 _NO_VARIANT = (NotFound, "that variant does not exist", ("variant",))
 
-_REFUSALS: Mapping[str, _Refusal] = {
+REFUSALS: Mapping[str, _Refusal] = {
     "idx_experiment_name": (
         NameTaken,
         "another experiment of this project has that name",
@@ -62,14 +63,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        orig = error.orig
-        cause = orig.driver_exception if isinstance(orig, EmulatedDBAPIException) else error
-        raise _in_our_words(cause) from error
+        raise _in_our_words(driver_error(error)) from error
 
 
-def _in_our_words(error: Exception) -> Exception:
+def _in_our_words(error: BaseException) -> Exception:
     constraint = getattr(error, "constraint_name", None) or ""
-    if constraint in _REFUSALS:
-        refusal, message, path = _REFUSALS[constraint]
+    if constraint in REFUSALS:
+        refusal, message, path = REFUSALS[constraint]
         return refusal(message, path)
     return StoreFault(f"the database refused a write: {type(error).__name__} {constraint}".strip())

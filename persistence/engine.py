@@ -1,15 +1,14 @@
 """The way to PostgreSQL: one pool, reads that need no transaction, writes that are one.
 
-A read runs on the driver itself: Core's own execution takes twice as long for a small statement
-and for a large one, and its rows cost more than the entities made from them.
+A kept statement is compiled by Core once and run on the driver itself: Core's own execution takes
+three times as long for a small statement, and its rows cost as much as entities do.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -22,48 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import Unavailable
-
-_PATIENCE = 4.5  # seconds until a caller is told, waiting for a connection and a retry included
-
-_LOST = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.ReadOnlySQLTransactionError,  # what was the primary is a replica now
-)
-_STALE = (
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.OutdatedSchemaCacheError,
-    asyncpg.InvalidSQLStatementNameError,
-    asyncpg.DuplicatePreparedStatementError,
-    asyncpg.InternalServerError,  # "cache lookup failed for type …"
-)
-_BUSY = (
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.PostgresSystemError,
-    exc.TimeoutError,
-)
-_REFUSED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-
-_NOT_FOR_THE_SERVER = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
+from persistence.address import driver_url
+from persistence.outages import REFUSED, is_lost, translated_outages
 
 Read: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 _Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_PATIENCE = 4.5  # seconds until a caller is told, waiting for a connection and a retry included
+_MARGIN = 0.3
 _ONE = select(literal(1))
-
-
-class UnusableUrl(ValueError):
-    """Says what an address looks like, and repeats nothing of it: it may hold a password."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database URL must look like postgresql://user:password@host:5432/name,"
-            " with special characters quoted (@ as %40, a space as %20)"
-        )
 
 
 class _Dialect(PGDialect_asyncpg):
@@ -113,7 +79,7 @@ class Database:
         prepared_statements: bool = True,
         application_name: str = "abgraph",
     ) -> None:
-        self._dsn = _driver_url(url)
+        self._dsn = driver_url(url)
         self._connect_timeout = connect_timeout
         self._statement_timeout = statement_timeout
         self._prepared_statements = prepared_statements
@@ -134,7 +100,7 @@ class Database:
             connect_args=arguments,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=_PATIENCE,
+            pool_timeout=max(_PATIENCE - self._connect_timeout, 0.1),
             pool_use_lifo=True,
             pool_reset_on_return=None,  # nothing session-wide is ever set
             json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -149,21 +115,22 @@ class Database:
         """A read of its own. With `parameters` the statement is one that the caller keeps: it is
         compiled once. Without, Core finds it in its cache by structure, which takes longer."""
         read = self._read_new if parameters is None else self._read_kept
-        deadline = asyncio.get_running_loop().time() + _PATIENCE
-        with _translated():
+        deadline = time.monotonic() + _PATIENCE
+        with translated_outages():
             try:
                 return await read(deadline, statement, parameters or {})
             except Exception as error:
-                if not _is_lost(_driver_error(error)) or _is_over(deadline):
+                if not is_lost(error) or time.monotonic() >= deadline:
                     raise
             self._distrusted = time.monotonic()
-            return await read(deadline, statement, parameters or {})
+            async with asyncio.timeout(deadline + _MARGIN - time.monotonic()):
+                return await read(deadline, statement, parameters or {})
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One write transaction."""
-        deadline = asyncio.get_running_loop().time() + _PATIENCE
-        with _translated():
+        deadline = time.monotonic() + _PATIENCE
+        with translated_outages():
             async with self._connection(self.engine, deadline) as connection, connection.begin():
                 yield connection
 
@@ -180,8 +147,28 @@ class Database:
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self.engine.dialect)
         arguments = compiled.arguments(parameters)
-        async with asyncio.timeout_at(deadline), self._driver() as driver:
-            return await driver.fetch(compiled.text, *arguments)
+        connection = await self.engine.raw_connection()
+        since = time.monotonic()
+        try:
+            driver = _driver_of(connection)
+            rows = await self._fetch(driver, compiled.text, arguments, deadline - since)
+        except asyncpg.PostgresError:
+            connection.close()
+            raise
+        except BaseException:
+            self._doubt(since)
+            connection.invalidate()
+            raise
+        connection.close()
+        return rows
+
+    async def _fetch(
+        self, driver: _Driver, text: str, arguments: Sequence[object], seconds: float
+    ) -> Sequence[asyncpg.Record]:
+        if self._prepared_statements:
+            return await driver.fetch(text, *arguments, timeout=seconds)
+        async with asyncio.timeout(seconds), driver.transaction(readonly=True):
+            return await driver.fetch(text, *arguments)  # not parted by pgbouncer between its steps
 
     async def _read_new(
         self, deadline: float, statement: Read, parameters: Mapping[str, Any]
@@ -192,34 +179,22 @@ class Database:
             return records
 
     @asynccontextmanager
-    async def _driver(self) -> AsyncIterator[_Driver]:
-        connection = await self.engine.raw_connection()
-        since = time.monotonic()
-        try:
-            yield _driver_of(connection)
-        except asyncpg.PostgresError:
-            connection.close()
-            raise
-        except BaseException:
-            self._doubt(since)
-            connection.invalidate()
-            raise
-        else:
-            connection.close()
-
-    @asynccontextmanager
     async def _connection(
         self, engine: AsyncEngine, deadline: float
     ) -> AsyncIterator[AsyncConnection]:
         """Past its deadline the driver's connection is cut: a cancelled Core would first wait
         for the silent server to say goodbye."""
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout(deadline - time.monotonic()):
                 connection = await stack.enter_async_context(engine.connect())
+            since = time.monotonic()
             driver = _driver_of(await connection.get_raw_connection())
-            cut = asyncio.get_running_loop().call_at(deadline, self._cut, driver, time.monotonic())
-            stack.callback(cut.cancel)
-            yield connection
+            loop = asyncio.get_running_loop()
+            stack.callback(loop.call_later(deadline - since, self._cut, driver, since).cancel)
+            try:
+                yield connection
+            except AttributeError as error:  # the driver's own, where it was cut between two steps
+                raise (Unavailable() if driver.is_closed() else error) from error
 
     def _cut(self, driver: _Driver, since: float) -> None:
         driver.terminate()
@@ -237,7 +212,7 @@ class Database:
             return await self._connect_with(settings | timeout)
         except asyncpg.ProtocolViolationError:  # pgbouncer passes no such setting on
             return await self._connect_with(settings)
-        except _REFUSED as error:
+        except REFUSED as error:
             raise Unavailable from error
 
     async def _connect_with(self, settings: dict[str, str]) -> _Driver:
@@ -264,46 +239,3 @@ def _note_birth(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
 
 def _driver_of(connection: PoolProxiedConnection) -> _Driver:
     return cast(_Driver, connection.driver_connection)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        cause = _driver_error(error)
-        if _is_lost(cause) or isinstance(cause, _BUSY):
-            raise Unavailable from error
-        raise
-
-
-def _driver_error(error: Exception) -> Exception:
-    wrapped = error.orig if isinstance(error, exc.DBAPIError) else None
-    return wrapped.driver_exception if isinstance(wrapped, exc.EmulatedDBAPIException) else error
-
-
-def _is_lost(error: Exception) -> bool:
-    if isinstance(error, asyncpg.InterfaceError):
-        return "closed" in str(error)
-    return isinstance(error, (*_LOST, *_STALE))
-
-
-def _is_over(deadline: float) -> bool:
-    return asyncio.get_running_loop().time() >= deadline
-
-
-def _driver_url(url: str) -> str:
-    """As the driver wants it: its scheme, `sslmode`, and none of what only libpq understands."""
-    try:
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        usable = parts.port is None or parts.port > 0
-    except ValueError:
-        raise UnusableUrl from None
-    scheme = parts.scheme.removesuffix("+asyncpg")
-    if scheme not in ("postgres", "postgresql") or parts.fragment or not usable:
-        raise UnusableUrl
-    if "ssl" in query:
-        query.setdefault("sslmode", query.pop("ssl"))
-    kept = {name: value for name, value in query.items() if name not in _NOT_FOR_THE_SERVER}
-    return urlunsplit((scheme, parts.netloc, parts.path, urlencode(kept), ""))

@@ -108,7 +108,7 @@ class Experiments:
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
                     return None
-                await _save_variants(connection, edit, now)
+                await _save_variants(connection, seen.id, edit, now)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])
         return replace(seen, **changed)
@@ -154,12 +154,16 @@ def _contains(text: str) -> ColumnElement[bool]:
     return or_(*(column.icontains(text, autoescape=True) for column in searched))
 
 
-async def _save_variants(connection: AsyncConnection, edit: Edit, now: datetime) -> None:
+async def _save_variants(
+    connection: AsyncConnection, experiment: UUID, edit: Edit, now: datetime
+) -> None:
+    owned = variants.c.experiment_id == experiment
     if edit.removed:
-        await connection.execute(delete(variants).where(among(variants.c.id, edit.removed)))
+        await connection.execute(delete(variants).where(owned, among(variants.c.id, edit.removed)))
     for variant, changes in edit.changed.items():
         values = VARIANTS.changed(given(changes) | {"updated_at": now})
-        await connection.execute(update(variants).where(variants.c.id == variant).values(values))
+        statement = update(variants).where(owned, variants.c.id == variant)
+        await connection.execute(statement.values(values))
     await _insert_all(connection, VARIANTS, edit.added)
 
 

@@ -3,9 +3,9 @@ and the columns, once at import. The loop that makes entities of rows is generat
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, get_type_hints
 
 import asyncpg
 from sqlalchemy import Column, MetaData, Row, Table
@@ -16,17 +16,18 @@ from domain.metrics import Metric, MetricDefinition
 from domain.projects import Project
 from domain.variants import Variant
 from persistence import tables
-from persistence.kinds import Unstorable, kind_of
+from persistence.kinds import Documents, Unstorable, kind_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+AnyRow: TypeAlias = Row[*tuple[Any, ...]] | asyncpg.Record | tuple[object, ...]
 Entity = TypeVar("Entity", bound="DataclassInstance")
 
 _LOOP = """
 def read(rows):
     entities = []
-    for ({values},) in rows:
+    for {variables}, in zip({columns}, strict=True):
 {conversions}
         entity = Twin()
 {assignments}
@@ -49,11 +50,16 @@ class ModelsDiffer(Exception):
 
 
 class _Field:
-    def __init__(self, model: str, name: str, hint: object, column: Column[Any] | None) -> None:
+    def __init__(
+        self, model: str, name: str, hint: object, column: Column[Any] | None, index: int
+    ) -> None:
         self.name = name
         self.label = f"{model}.{name}"
+        self.variable = f"{name}_"
         self.kind, self.is_optional = kind_of(hint)
         self.column = column
+        self.is_read_at_once = isinstance(self.kind, Documents) and not self.is_optional
+        self._value_of = itemgetter(index)
 
     def store(self, value: object) -> object:
         return self._storable(value, self.kind.storable)
@@ -77,6 +83,17 @@ class _Field:
         except ValueError as error:
             raise CannotRead(f"reading {self.label}: {error}") from None
 
+    @property
+    def conversion(self) -> str:
+        return "" if self.is_read_at_once else self.kind.conversion(self.variable, self.is_optional)
+
+    def scope(self) -> dict[str, object]:
+        """What the generated loop knows of this field."""
+        return {**self.kind.globals(self.variable), f"all_{self.variable}": self._read_all}
+
+    def _read_all(self, rows: Sequence[AnyRow]) -> Sequence[object]:
+        return self.kind.read_all(map(self._value_of, rows))
+
     def differences(self) -> Iterator[str]:
         if self.column is None:
             yield f"{self.label}: field has no column"
@@ -98,13 +115,13 @@ class Model(Generic[Entity]):
         self.table = table
         self._skipped = skipped
         self._fields = [
-            _Field(entity.__name__, field.name, hints[field.name], table.c.get(field.name))
-            for field in fields(entity)
+            _Field(entity.__name__, field.name, hints[field.name], table.c.get(field.name), index)
+            for index, field in enumerate(fields(entity))
         ]
         self.columns = tuple(field.column for field in self._fields if field.column is not None)
         self._read = self._generated_loop()
 
-    def read(self, rows: Sequence[Row[*tuple[Any, ...]] | asyncpg.Record]) -> list[Entity]:
+    def read(self, rows: Sequence[AnyRow]) -> list[Entity]:
         try:
             return self._read(rows)
         except Exception:  # whatever it is, the slow way names the field
@@ -140,7 +157,7 @@ class Model(Generic[Entity]):
             if name in named or name not in self.table.c:
                 yield f"{self.entity.__name__}.{name}: skipped, but there is no such column to skip"
 
-    def _read_slowly(self, row: Row[*tuple[Any, ...]] | asyncpg.Record) -> Entity:
+    def _read_slowly(self, row: AnyRow) -> Entity:
         if len(row) != len(self._fields):
             name = self.entity.__name__
             raise CannotRead(f"reading {name}: {len(row)} values for {len(self._fields)} fields")
@@ -150,21 +167,24 @@ class Model(Generic[Entity]):
     def _generated_loop(self) -> Callable[[Sequence[Any]], list[Entity]]:
         """A frozen class assigns its fields through a function call each: a twin that is not
         frozen is filled instead, and then becomes the entity."""
-        names = [field.name for field in self._fields]
-        twin = type("Twin", (), {"__slots__": names})
+        twin = type("Twin", (), {"__slots__": [field.name for field in self._fields]})
         scope: dict[str, Any] = {"Entity": self.entity, "Twin": twin}
-        lines = []
         for field in self._fields:
-            scope |= field.kind.globals(f"{field.name}_")
-            lines += [field.kind.conversion(f"{field.name}_", field.is_optional)]
-        source = _LOOP.format(
-            values=", ".join(f"{name}_" for name in names),
-            conversions=indent("\n".join(lines), " " * 8),
-            assignments="\n".join(f"        entity.{name} = {name}_" for name in names),
-        )
-        exec(source, scope)  # noqa: S102  # made from our own field names, once at import
+            scope |= field.scope()
+        exec(_loop_source(self._fields), scope)  # noqa: S102  # of our own field names, at import
         loop: Callable[[Sequence[Any]], list[Entity]] = scope["read"]
         return loop
+
+
+def _loop_source(fields: Sequence[_Field]) -> str:
+    at_once = [field.variable for field in fields if field.is_read_at_once]
+    row = ", ".join("_" if field.is_read_at_once else field.variable for field in fields)
+    return _LOOP.format(
+        variables=", ".join([f"({row},)", *at_once]),
+        columns=", ".join(["rows", *(f"all_{variable}(rows)" for variable in at_once)]),
+        conversions=indent("\n".join(field.conversion for field in fields), " " * 8),
+        assignments="\n".join(f"        entity.{f.name} = {f.variable}" for f in fields),
+    )
 
 
 PROJECTS = Model(Project, tables.projects)

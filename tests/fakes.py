@@ -112,7 +112,8 @@ class FakeExperiments:
     ) -> None:
         await checkpoint()
         self._require_free_name(project, experiment)
-        self._memory.put(experiment, variants)
+        _require_distinct_names(variants)
+        self._memory.put(replace(experiment, project_id=project), variants)
         self._memory.definitions[experiment.id] = list(definitions)
         self._memory.writes += 1
 
@@ -126,8 +127,8 @@ class FakeExperiments:
         after = _variants_after(self._memory.of(seen.id), edit, now)
         self._require_free_name(project, next_one)
         _require_distinct_names(after)
-        for removed in edit.removed:
-            del self._memory.variants[removed]
+        for variant in self._memory.of(seen.id):
+            del self._memory.variants[variant.id]
         self._memory.put(next_one, after)
         if edit.definitions is not UNSET:
             self._memory.definitions[seen.id] = list(edit.definitions)
@@ -184,10 +185,14 @@ def _passes(experiment: Experiment, filter: ExperimentFilter) -> bool:
         (shown if status is None else experiment.status in status)
         and filter.target_bot in (None, experiment.target_bot)
         and filter.created_by in (None, experiment.created_by)
-        and search in experiment.name.lower()
-        and (after is None or experiment.created_at > after)
+        and any(search in text.lower() for text in _searched(experiment))
+        and (after is None or experiment.created_at >= after)
         and (before is None or experiment.created_at < before)
     )
+
+
+def _searched(experiment: Experiment) -> tuple[str, ...]:
+    return experiment.name, experiment.description or "", experiment.hypothesis or ""
 
 
 def _windowed(experiments: Iterable[Experiment], window: Window) -> list[Experiment]:

@@ -13,18 +13,22 @@ _RFC_3339 = re.compile(
 )
 
 
+class MalformedValue(ValueError):
+    """In our own words, which a client may hear."""
+
+
 def parse_time(value: object) -> datetime:
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise ValueError("is no RFC 3339 time with an offset, such as 2026-02-07T12:30:00Z")
+        raise MalformedValue("is no RFC 3339 time with an offset, such as 2026-02-07T12:30:00Z")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("is no time of the calendar") from None
+        raise MalformedValue("is no time of the calendar") from None
 
 
 def _parse_big_int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
-        raise ValueError("is no integer within 2^53")
+        raise MalformedValue("is no integer within 2^53")
     return value
 
 

@@ -1,8 +1,9 @@
 """Every statement that reaches the server, whether made by Core or given to the driver."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from asyncpg.connection import LoggedQuery
@@ -15,23 +16,30 @@ FRAME = ("BEGIN", "COMMIT", "ROLLBACK")
 TYPES = ("typeinfo_tree", "set_config('jit'")  # what the driver asks of its own accord
 
 
+class Statement(str):
+    """Its text; and what was bound to it."""
+
+    __slots__ = ("arguments",)
+    arguments: Sequence[object]
+
+
 @asynccontextmanager
-async def counted(database: Database, *, framed: bool = False) -> AsyncIterator[list[str]]:
+async def counted(database: Database, *, framed: bool = False) -> AsyncIterator[list[Statement]]:
     """`framed` counts what begins and ends transactions too."""
-    seen: list[str] = []
+    seen: list[Statement] = []
     heard: set[asyncpg.Connection] = set()
     engine = database.engine.sync_engine
 
-    def note(statement: str) -> None:
-        is_frame = statement.startswith(FRAME)
-        if (framed or not is_frame) and not any(text in statement for text in TYPES):
-            seen.append(statement)
+    def note(text: str, arguments: Sequence[object]) -> None:
+        if (framed or not text.startswith(FRAME)) and not any(part in text for part in TYPES):
+            seen.append(Statement(text))
+            seen[-1].arguments = arguments
 
     def driver_ran(query: LoggedQuery) -> None:
-        note(query.query)
+        note(query.query, query.args)
 
-    def core_runs(_: Connection, _cursor: object, statement: str, *_rest: object) -> None:
-        note(statement)
+    def core_runs(_: Connection, _cursor: object, text: str, bound: Any, *_rest: object) -> None:
+        note(text, bound)
 
     def hear(connection: DBAPIConnection, *_: object) -> None:
         heard.add(connection.driver_connection)

@@ -1,0 +1,123 @@
+"""One process that answers, until it is told to stop. Run as a program, it is one of several."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+import uvloop
+
+from graphql_api import app, logs
+from graphql_api.settings import Settings, from_environment
+
+logger = logging.getLogger("abgraph")
+
+_KEEP_ALIVE = 75  # seconds: longer than reverse proxies and load balancers keep a connection
+_STDIN, _STDOUT = 0, 1
+
+
+class Stopping:
+    """What SIGINT, SIGTERM and a closed terminal do, which depends on how far the server is."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self.action: Callable[[], None] = self._give_up
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                asyncio.get_running_loop().add_signal_handler(number, self.act)
+
+    def act(self) -> None:
+        self.action()
+
+    def done(self) -> None:
+        """What is left to be tidied up is short, and not to be interrupted."""
+        self.action = lambda: None
+
+    def _give_up(self) -> None:
+        self.done()
+        if self._task:
+            self._task.cancel()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not uvicorn's: it would end the process before the database has been stopped."""
+        yield
+
+    def stop(self) -> None:
+        """Told a second time, it waits for nobody."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def answer(
+    settings: Settings,
+    url: str,
+    listener: socket.socket,
+    stopping: Stopping,
+    ready: Callable[[], None],
+) -> None:
+    application = app.create_app(settings, url)
+    config = uvicorn.Config(
+        application,
+        http="httptools",
+        lifespan="off",  # ours: it says why it fails, and ends in every case
+        log_config=None,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=settings.grace,
+    )
+    server = _Server(config, ready)
+    async with application.router.lifespan_context(application):
+        stopping.action = server.stop
+        await server.serve(sockets=[listener])
+        stopping.done()
+
+
+def main() -> None:
+    settings = from_environment()  # of which the parent has said all
+    logs.configure(settings.log_level, pretty=not settings.is_production)
+    try:
+        uvloop.run(_work(settings, socket.socket(fileno=int(sys.argv[1]))))
+    except app.START_FAULTS as fault:
+        logger.error("a server process cannot start: %s", app.in_words(fault))
+        sys.exit(1)
+
+
+async def _work(settings: Settings, listener: socket.socket) -> None:
+    stopping = Stopping()
+    loop = asyncio.get_running_loop()
+
+    def parent_has_died() -> None:
+        loop.remove_reader(_STDIN)
+        stopping.act()
+
+    loop.add_reader(_STDIN, parent_has_died)
+    with suppress(asyncio.CancelledError):
+        url = settings.database_url or ""
+        await answer(settings, url, listener, stopping, lambda: _tell_parent(b"ready\n"))
+
+
+def _tell_parent(word: bytes) -> None:
+    with suppress(OSError):
+        os.write(_STDOUT, word)
+
+
+if __name__ == "__main__":
+    main()
