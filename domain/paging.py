@@ -69,7 +69,7 @@ def parse_cursor(text: str, ordering: Ordering) -> Cursor:
         parts = json.loads(urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
         token, kind, key, row = (str(part) for part in parts)
         cursor = Cursor(token, datetime.fromisoformat(key) if kind == "t" else key, UUID(row))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise BadRequest("that cursor is malformed: use one that this list has returned") from None
     if cursor.ordering != ordering.token or kind not in ("s", "t"):
         raise BadRequest("that cursor belongs to a list in another order")

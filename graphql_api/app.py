@@ -198,6 +198,8 @@ def _reason(cause: BaseException | None) -> str:
             return os.strerror(number)
         case OSError(strerror=str(reason)):
             return reason
+        case OSError():
+            return "it cannot be reached"
         case Exception() if getattr(cause, "sqlstate", None):
             return str(cause).partition("\n")[0]
         case _:

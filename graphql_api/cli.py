@@ -100,7 +100,7 @@ def migrate(revision: str, down_to: str | None, check: bool, data_dir: str | Non
         lines = _run(app.migrate(settings, revision))
     else:
         lines = _run(app.downgrade(settings, down_to))
-    for line in lines or ("the database is there already: nothing to do",):
+    for line in lines or ("nothing to do: the database is there already",):
         click.echo(line)
     return None
 

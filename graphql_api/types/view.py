@@ -49,5 +49,5 @@ def parse_id(text: str, path: Path) -> tuple[str, UUID]:
 def id_of(type_name: str, text: str, path: Path) -> UUID:
     found, row = parse_id(text, path)
     if found != type_name:
-        raise InvalidInput(f"is the id of a {found}, not of a {type_name}", path)
+        raise InvalidInput(f"is of the type {found}, not {type_name}", path)
     return row

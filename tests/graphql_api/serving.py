@@ -5,7 +5,9 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,20 +19,23 @@ ANSWERS = "answers on http://"
 
 
 class Serving:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    """It writes into a file: a pipe would end with the last process that inherited it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
-        self.lines: list[str] = []
         self.url = ""
+        self._log = log
+
+    @property
+    def lines(self) -> list[str]:
+        return self._log.read_text().splitlines()
 
     async def hears(self, word: str) -> str:
-        """The next line with that word; what comes before it is kept in `lines`."""
-        assert self.process.stderr
         async with asyncio.timeout(30):
-            while line := (await self.process.stderr.readline()).decode():
-                self.lines.append(line.strip())
-                if word in line:
-                    return line.strip()
-        raise AssertionError(f"it never said {word}: {self.lines}")
+            while not (found := [line for line in self.lines if word in line]):
+                assert self.process.poll() is None, self.lines
+                await asyncio.sleep(0.01)
+        return found[0]
 
     async def answers(self) -> None:
         line = await self.hears(ANSWERS)
@@ -41,10 +46,10 @@ class Serving:
             return (await http.get(self.url + path)).status_code
 
     async def ends(self, within: float = 5.0) -> int:
-        assert self.process.stderr
         async with asyncio.timeout(within):
-            self.lines += (await self.process.stderr.read()).decode().splitlines()
-            return await self.process.wait()
+            while (status := self.process.poll()) is None:  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(0.01)
+        return status
 
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -60,17 +65,21 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def started(*flags: str, **environment: str | Path) -> AsyncIterator[Serving]:
-    process = await asyncio.create_subprocess_exec(
-        *(*COMMAND, "serve", *flags),
-        env={**ENVIRONMENT, **{name: str(value) for name, value in environment.items()}},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Serving(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    with tempfile.NamedTemporaryFile(prefix="abgraph-") as log:
+        process = subprocess.Popen(  # noqa: ASYNC220, S603  our own command
+            [*COMMAND, "serve", *flags],
+            env={**ENVIRONMENT, **{name: str(value) for name, value in environment.items()}},
+            stderr=log,
+        )
+        server = Serving(process, Path(log.name))
+        try:
+            yield server
+        finally:
+            process.terminate()
+            try:
+                await server.ends(within=10)
+            finally:
+                process.kill()
 
 
 @contextlib.asynccontextmanager

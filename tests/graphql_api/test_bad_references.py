@@ -28,8 +28,8 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
         ("x" * 10_000, "is not an id of this server"),
         (shown_id("Experiment"), "is not an id of this server"),
         (shown_id("Experiment:7"), "is not an id of this server"),
-        (shown_id(f"Metric:{NOBODY}"), "is the id of a Metric, not of a {}"),
-        (shown_id(f"experiment:{NOBODY}"), "is the id of a experiment, not of a {}"),
+        (shown_id(f"Metric:{NOBODY}"), "is of the type Metric, not {}"),
+        (shown_id(f"experiment:{NOBODY}"), "is of the type experiment, not {}"),
     ],
     ids=["empty", "nonsense", "NUL", "long", "a type alone", "no UUID", "another type", "case"],
 )
@@ -65,9 +65,9 @@ async def test_ids_of_what_is_not_there_are_not_found(graph: Graph, database_url
     assert told == [
         ("NOT_FOUND", "input.experiment", f"there is no experiment {NOBODY}"),
         ("INVALID", "input.experiment.name", "must not hold the character NUL"),
-        ("INVALID", "input.experiment.id", "is the id of a Variant, not of a Experiment"),
+        ("INVALID", "input.experiment.id", "is of the type Variant, not Experiment"),
         ("NOT_FOUND", "input.id", "there is no such variant"),
-        ("INVALID", "input.id", "is the id of a Experiment, not of a Variant"),
+        ("INVALID", "input.id", "is of the type Experiment, not Variant"),
     ]
     assert await everything(database_url) == before
 

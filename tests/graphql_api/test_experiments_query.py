@@ -73,7 +73,7 @@ async def test_an_experiment_that_is_not_there_is_null(
         ({"id": "5"}, "by.id: is not an id of this server"),
         (
             {"id": global_id("Variant", UUID(int=1))},
-            "by.id: is the id of a Variant, not of a Experiment",
+            "by.id: is of the type Variant, not Experiment",
         ),
         ({"name": "\0"}, "by.name: must not hold the character NUL"),
     ],
@@ -268,7 +268,7 @@ async def test_search_takes_every_character_literally(
         ({"createdBy": "5"}, "filter.createdBy: is not an id of this server"),
         (
             {"createdBy": global_id("Experiment", AUTHOR)},
-            "filter.createdBy: is the id of a Experiment, not of a User",
+            "filter.createdBy: is of the type Experiment, not User",
         ),
         ({"search": "\0"}, UNSTORABLE),
         ({"targetBot": "a\0b"}, UNSTORABLE),

@@ -326,6 +326,7 @@ async def test_a_page_has_20_entries_unless_more_are_asked_for(
         ({"after": cursor_of("created_at-", "t", "noon", NIL.hex)}, MALFORMED),
         ({"after": cursor_of("created_at-", "t", NOON, "no-id")}, MALFORMED),
         ({"after": urlsafe_b64encode(b"5").decode()}, MALFORMED),
+        ({"after": urlsafe_b64encode(b"[" * 90_000).decode()}, MALFORMED),
         ({"after": urlsafe_b64encode(b"\xff\xfe").decode()}, MALFORMED),
         ({"after": cursor_of("name+", "s", "a", NIL.hex)}, ELSEWHERE),
         ({"before": cursor_of("id", "s", "a", NIL.hex)}, ELSEWHERE),

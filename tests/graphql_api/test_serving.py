@@ -55,13 +55,12 @@ async def test_a_signal_ends_the_server_and_its_database(
 async def test_being_told_during_the_start_ends_it_just_so(folder: Path) -> None:
     async with started(ABGRAPH_DATA_DIR=folder) as server:
         await server.hears("starting PostgreSQL")
-        await asyncio.to_thread((folder / "embedded.lock").exists)
 
         server.tell(signal.SIGTERM)
         server.tell(signal.SIGINT)
 
         assert await server.ends() == 0
-        assert not list(folder.rglob("postmaster.pid"))
+        assert not (folder / "postgres" / "postmaster.pid").exists()
 
 
 @ONE_OR_TWO
@@ -135,8 +134,7 @@ async def test_processes_that_cannot_start_are_not_started_again_and_again(
 
     async with started("--workers", "2", DATABASE_URL=database_url) as server:
         assert await server.ends(within=20) == 1
-
-    assert server.lines[-1] == "Error: the server processes do not start: the log says why"
+        assert server.lines[-1] == "Error: the server processes do not start: the log says why"
 
 
 async def test_two_servers_that_start_at_once_share_the_first_project(database_url: str) -> None:
@@ -157,5 +155,5 @@ async def _slow_request(server: Serving) -> None:
 async def _until_somebody_waits(url: str) -> None:
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
-        while not await ask(url, waits):
+        while not await ask(url, waits):  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.02)
