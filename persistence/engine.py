@@ -27,7 +27,7 @@ from persistence.outages import REFUSED, is_lost, translated_outages
 Read: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 _Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_PATIENCE = 4.5  # seconds until a caller is told, waiting for a connection and a retry included
+_PATIENCE = 4.2  # seconds until a caller is told, waiting for a connection and a retry included
 _MARGIN = 0.3
 _ONE = select(literal(1))
 

@@ -9,7 +9,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, get_type_hints
 
 import asyncpg
-from sqlalchemy import Column, MetaData, Row, Table
+from sqlalchemy import Column, MetaData, Row, Table, null
 
 from domain.assignments import Assignment
 from domain.experiments import Experiment, Phase
@@ -61,6 +61,8 @@ class _Field:
         self._value_of = itemgetter(index)
 
     def store(self, value: object) -> object:
+        if value is None and self.is_optional and isinstance(self.kind, Documents):
+            return null()  # None would be stored as the null of JSON
         return self._storable(value, self.kind.storable)
 
     def pack(self, value: object) -> object:
