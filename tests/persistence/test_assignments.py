@@ -1,6 +1,8 @@
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from random import Random
 
 import pytest
 
@@ -127,6 +129,21 @@ async def test_adding_the_same_again_adds_nothing(store: Assignments, shop: Shop
     await store.add(shop.project, made)
 
     assert await store.add(shop.project, made) == []
+
+
+async def test_writers_of_the_same_users_leave_one_assignment_each(
+    store: Assignments, shop: Shop
+) -> None:
+    users = [f"user-{number}" for number in range(200)]
+    batches = [[shop.assignment(n % 2, user_id=user) for user in users] for n in range(8)]
+    for number, batch in enumerate(batches):
+        Random(number).shuffle(batch)  # noqa: S311  the same every time
+
+    added = await asyncio.gather(*(store.add(shop.project, batch) for batch in batches))
+
+    counts = await store.counts(shop.project, Owner.EXPERIMENT, [shop.experiment.id], ALL)
+    assert counts == {shop.experiment.id: 200}
+    assert sum(map(len, added)) == 200
 
 
 async def test_what_hangs_on_nothing_of_the_project_is_refused_with_its_batch(
