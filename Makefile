@@ -38,8 +38,9 @@ format: install ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
 
-bench: install ## measure the mapping from rows to entities
+bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks mapping
+	@$(BIN)/python -m benchmarks authentication
 
 lock: install ## write requirements.lock from pyproject.toml; ARGS=--upgrade
 	@$(BIN)/pip-compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -32,10 +32,12 @@ from sqlalchemy import bindparam, insert, select
 
 from domain.assignments import Assignment
 from persistence.assignments import Assignments
+from persistence.columns import metadata
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
 from persistence.models import ASSIGNMENTS, EXPERIMENTS, PROJECTS, VARIANTS
-from persistence.tables import experiments, metadata, projects, variants
+from persistence.people_tables import projects
+from persistence.tables import experiments, variants
 from tests.factories import make_assignment, make_experiment, make_project, make_variant
 
 ROWS = 2000

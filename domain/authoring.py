@@ -1,12 +1,15 @@
 """The use cases of people who design and run experiments."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from domain import arms, editing, lifecycle
+from domain.access import Caller
 from domain.arms import VariantUpdate
+from domain.audit import Deed
 from domain.creation import NewExperiment, build_experiment, check_new
 from domain.design import Design
 from domain.editing import ExperimentUpdate
@@ -15,8 +18,8 @@ from domain.experiments import Edit, Experiment, ExperimentKey, ExperimentStore
 from domain.ids import ProjectId
 from domain.variants import NewVariant, Variant, VariantStore
 
-Decision = Callable[[Design, datetime], Edit]
-VariantDecision = Callable[[Design, Variant, datetime], Edit]
+Decision = Callable[..., Edit]  # of a Design, `now`
+VariantDecision = Callable[..., Edit]  # of a Design and one of its variants, `now`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,72 +55,68 @@ class Authoring:
         self._variants = variants
         self._clock = clock
 
-    async def create(self, project: ProjectId, new: NewExperiment) -> Experiment:
+    async def create(self, caller: Caller, new: NewExperiment) -> Experiment:
         check_new(new)
-        design, definitions = build_experiment(project, new, self._clock())
-        await self._experiments.create(project, design.experiment, design.variants, definitions)
-        return design.experiment
+        deed = self._deed(caller, "experiment.create")
+        design, definitions = build_experiment(caller.project, new, deed.at)
+        created = replace(design.experiment, created_by=caller.user)
+        await self._experiments.create(caller.project, created, design.variants, definitions, deed)
+        return created
 
-    async def move(self, project: ProjectId, target: Target, decision: Decision) -> Experiment:
-        """One of the lifecycle's decisions: start, pause, resume, archive."""
-        return await self._decide(project, target, decision)
+    async def start(self, caller: Caller, target: Target) -> Experiment:
+        return await self._decide(caller, target, "experiment.start", lifecycle.start)
 
-    async def complete(self, project: ProjectId, target: Target, winner: str | None) -> Experiment:
-        return await self._decide(
-            project, target, lambda design, now: lifecycle.complete(design, winner, now)
-        )
+    async def pause(self, caller: Caller, target: Target) -> Experiment:
+        return await self._decide(caller, target, "experiment.pause", lifecycle.pause)
 
-    async def update(
-        self, project: ProjectId, target: Target, wanted: ExperimentUpdate
-    ) -> Experiment:
-        return await self._decide(
-            project, target, lambda design, now: editing.update(design, wanted, now)
-        )
+    async def resume(self, caller: Caller, target: Target) -> Experiment:
+        return await self._decide(caller, target, "experiment.resume", lifecycle.resume)
 
-    async def delete(self, project: ProjectId, target: Target) -> UUID:
+    async def archive(self, caller: Caller, target: Target) -> Experiment:
+        return await self._decide(caller, target, "experiment.archive", lifecycle.archive)
+
+    async def complete(self, caller: Caller, target: Target, winner: str | None) -> Experiment:
+        decision = partial(lifecycle.complete, winner=winner)
+        return await self._decide(caller, target, "experiment.complete", decision)
+
+    async def update(self, caller: Caller, target: Target, wanted: ExperimentUpdate) -> Experiment:
+        decision = partial(editing.update, wanted=wanted)
+        return await self._decide(caller, target, "experiment.update", decision)
+
+    async def delete(self, caller: Caller, target: Target) -> UUID:
+        deed = self._deed(caller, "experiment.delete")
         while True:
-            experiment = await self._find(project, target.key)
+            experiment = await self._find(caller.project, target.key)
             target.check(experiment)
-            if await self._experiments.delete(project, experiment):
+            if await self._experiments.delete(caller.project, experiment, deed):
                 return experiment.id
 
     async def add_variants(
-        self, project: ProjectId, target: Target, new: Sequence[NewVariant]
+        self, caller: Caller, target: Target, new: Sequence[NewVariant]
     ) -> Edited:
+        decision = partial(arms.add, new=new)
+        experiment = await self._decide(caller, target, "variant.create", decision)
         names = {variant.name for variant in new}
-        experiment = await self._decide(
-            project, target, lambda design, now: arms.add(design, new, now)
-        )
-        variants = await self._of(project, experiment)
-        return Edited(
-            experiment=experiment,
-            variants=[variant for variant in variants if variant.name in names],
-        )
+        return await self._edited(experiment, lambda variant: variant.name in names)
 
-    async def update_variant(self, project: ProjectId, id: UUID, wanted: VariantUpdate) -> Edited:
-        return await self.change_variant(
-            project, id, lambda design, variant, now: arms.change(design, variant, wanted, now)
-        )
+    async def update_variant(self, caller: Caller, id: UUID, wanted: VariantUpdate) -> Edited:
+        decision = partial(arms.change, wanted=wanted)
+        return await self._change_variant(caller, id, "variant.update", decision)
 
-    async def change_variant(
-        self, project: ProjectId, id: UUID, decision: VariantDecision
-    ) -> Edited:
-        """One of the decisions on a variant: deactivate, reactivate."""
-        experiment = await self._decide_variant(project, id, decision)
-        variants = await self._of(project, experiment)
-        return Edited(
-            experiment=experiment,
-            variants=[variant for variant in variants if variant.id == id],
-        )
+    async def deactivate_variant(self, caller: Caller, id: UUID) -> Edited:
+        return await self._change_variant(caller, id, "variant.deactivate", arms.deactivate)
 
-    async def remove_variant(self, project: ProjectId, id: UUID) -> UUID:
-        await self._decide_variant(project, id, arms.remove)
+    async def reactivate_variant(self, caller: Caller, id: UUID) -> Edited:
+        return await self._change_variant(caller, id, "variant.reactivate", arms.reactivate)
+
+    async def remove_variant(self, caller: Caller, id: UUID) -> UUID:
+        await self._change_variant(caller, id, "variant.delete", arms.remove)
         return id
 
-    async def _decide_variant(
-        self, project: ProjectId, id: UUID, decision: VariantDecision
-    ) -> Experiment:
-        found = (await self._variants.by_ids(project, [id])).get(id)
+    async def _change_variant(
+        self, caller: Caller, id: UUID, action: str, decision: VariantDecision
+    ) -> Edited:
+        found = (await self._variants.by_ids(caller.project, [id])).get(id)
         if found is None:
             raise _no_variant()
         key = ExperimentKey(id=found.experiment_id)
@@ -126,20 +125,26 @@ class Authoring:
             variant = next((known for known in design.variants if known.id == id), None)
             if variant is None:
                 raise _no_variant()
-            return decision(design, variant, now)
+            return decision(design, variant, now=now)
 
-        return await self._decide(project, Target(key=key), decide)
+        try:
+            experiment = await self._decide(caller, Target(key=key), action, decide)
+        except NotFound:  # the experiment may be gone by now, and the variant with it
+            raise _no_variant() from None
+        return await self._edited(experiment, lambda variant: variant.id == id)
 
-    async def _decide(self, project: ProjectId, target: Target, decision: Decision) -> Experiment:
+    async def _decide(
+        self, caller: Caller, target: Target, action: str, decision: Decision
+    ) -> Experiment:
         while True:  # each round that is lost is another's that was won
-            seen = await self._find(project, target.key)
+            seen = await self._find(caller.project, target.key)
             target.check(seen)
-            design = Design(experiment=seen, variants=await self._of(project, seen))
-            now = self._clock()
-            edit = decision(design, now)
+            design = Design(experiment=seen, variants=await self._variants_of(seen))
+            deed = self._deed(caller, action)
+            edit = decision(design, now=deed.at)
             if edit.is_empty:
                 return seen
-            saved = await self._experiments.save(project, seen, edit, now)
+            saved = await self._experiments.save(caller.project, seen, edit, deed)
             if saved is not None:
                 return saved
 
@@ -153,9 +158,16 @@ class Authoring:
             return experiment
         raise key.missing()
 
-    async def _of(self, project: ProjectId, experiment: Experiment) -> Sequence[Variant]:
-        variants = await self._variants.by_experiment(project, [experiment.id])
-        return variants.get(experiment.id, ())
+    async def _variants_of(self, experiment: Experiment) -> Sequence[Variant]:
+        found = await self._variants.by_experiment(experiment.project_id, [experiment.id])
+        return found.get(experiment.id, ())
+
+    async def _edited(self, experiment: Experiment, is_meant: Callable[[Variant], bool]) -> Edited:
+        variants = await self._variants_of(experiment)
+        return Edited(experiment=experiment, variants=list(filter(is_meant, variants)))
+
+    def _deed(self, caller: Caller, action: str) -> Deed:
+        return Deed(actor=caller.actor, action=action, at=self._clock())
 
 
 def _no_variant() -> NotFound:

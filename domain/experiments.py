@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from domain.audit import Deed
 from domain.changes import UNSET, Unset
 from domain.errors import NotFound
 from domain.ids import ProjectId
@@ -190,17 +191,18 @@ class ExperimentStore(Protocol):
         experiment: Experiment,
         variants: Sequence[Variant],
         definitions: Sequence[MetricDefinition],
+        deed: Deed,
     ) -> None:
-        """All of it or nothing; raises NameTaken."""
+        """All of it or nothing; raises NameTaken and PlanLimitReached."""
         ...
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
     ) -> Experiment | None:
         """Whole, as the next version of what was seen; None, and nothing is written, where
         somebody was faster."""
         ...
 
-    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+    async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         """With all that hangs on it; False where somebody was faster."""
         ...

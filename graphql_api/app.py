@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -12,31 +13,43 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from domain.accounts import Accounts
+from domain.administration import Administration, Directory
+from domain.attempts import Attempts
+from domain.authentication import Authentication
 from domain.authoring import Authoring
-from domain.errors import Unavailable
+from domain.errors import DomainError, Invalid, Unavailable
+from domain.keys import Keys as KeyUseCases
+from domain.setup import Beginning, Setup, Wanted
 from graphql_api import health
 from graphql_api.context import Context, Services
+from graphql_api.guard import Guard
 from graphql_api.loaders import Stores
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import schema
 from graphql_api.settings import Settings, WrongSetting
 from graphql_api.transport import GraphQLEndpoint, internal_error, misdirected
-from persistence import revisions
+from persistence import revisions, setup
 from persistence.address import UnusableUrl
 from persistence.assignments import Assignments
+from persistence.audit import Audit
+from persistence.credentials import Credentials
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from persistence.engine import Database
 from persistence.experiments import Experiments
+from persistence.keys import Keys
 from persistence.metrics import Metrics
 from persistence.models import validate_models
+from persistence.passwords import Passwords
+from persistence.people import People
 from persistence.projects import Projects
 from persistence.variants import Variants
 
 _STATIC = Path(__file__).parent / "static"
-_FIRST_PROJECT = "Default"
 
 START_FAULTS = (
     WrongSetting,
@@ -44,6 +57,8 @@ START_FAULTS = (
     EmbeddedPostgresError,
     revisions.MigrationRefused,
     Unavailable,
+    Invalid,
+    DomainError,
 )
 
 
@@ -54,10 +69,15 @@ def create_app(settings: Settings, url: str) -> Starlette:
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
     services = _services(database)
+    endpoint = GraphQLEndpoint(
+        schema,
+        lambda request: Context(services, request.state.caller, _address(request)),
+        with_page=not settings.is_production,
+    )
+    guard = Guard(services.authentication, endpoint.answer)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.project = await Projects(database).first(_FIRST_PROJECT, _now())
         yield
         await database.dispose()
 
@@ -74,13 +94,8 @@ def create_app(settings: Settings, url: str) -> Starlette:
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
     )
-    endpoint = GraphQLEndpoint(
-        schema,
-        lambda: Context(services, app.state.project.id),
-        with_page=not settings.is_production,
-    )
-    app.state.database = database
-    app.add_route("/graphql", endpoint.answer, methods=["GET", "POST"])
+    app.state.database, app.state.services = database, services
+    app.add_route("/graphql", guard.answer, methods=["GET", "POST", "OPTIONS"])
     return app
 
 
@@ -108,6 +123,21 @@ async def migrate(settings: Settings, revision: str) -> Sequence[str]:
         return await revisions.upgrade(url, revision)
 
 
+async def begin(settings: Settings, url: str) -> Beginning | None:
+    """What a server without users is given to begin with."""
+    wanted = Wanted(
+        email=settings.bootstrap_email,
+        password=settings.bootstrap_password,
+        server_key=settings.bootstrap_server_key,
+        tracker_key=settings.bootstrap_tracker_key,
+    )
+    database = Database(url)
+    try:
+        return await Setup(setup.Setup(database), Passwords(), _now).begin(wanted)
+    finally:
+        await database.dispose()
+
+
 async def downgrade(settings: Settings, revision: str) -> Sequence[str]:
     async with database_url(settings, share=True) as url:
         return await revisions.downgrade(url, revision)
@@ -129,6 +159,8 @@ def in_words(fault: Exception) -> str:
             return f"DATABASE_URL cannot be used: {fault}"
         case Unavailable():
             return f"the database of DATABASE_URL cannot be used: {_reason(fault.__cause__)}"
+        case Invalid(refusals=refusals):
+            return "; ".join(f"{_place(refusal)}{refusal.message}" for refusal in refusals)
         case _:
             return str(fault)
 
@@ -164,14 +196,44 @@ def _open_folder() -> Iterator[Path]:
 
 
 def _services(database: Database) -> Services:
-    experiments, variants = Experiments(database), Variants(database)
+    experiments, variants, keys = Experiments(database), Variants(database), Keys(database)
+    people = People(database)
     stores = Stores(
         experiments=experiments,
         variants=variants,
         assignments=Assignments(database),
         metrics=Metrics(database),
+        projects=Projects(database),
+        people=people,
+        keys=keys,
+        audit=Audit(database),
     )
-    return Services(stores=stores, authoring=Authoring(experiments, variants, _now))
+    return Services(
+        stores=stores,
+        authentication=Authentication(Credentials(database), _now, time.monotonic),
+        authoring=Authoring(experiments, variants, _now),
+        accounts=Accounts(people, Passwords(), Attempts(time.monotonic), _now),
+        keys=KeyUseCases(keys, _now),
+    )
+
+
+@asynccontextmanager
+async def administration(settings: Settings, operator: str) -> AsyncIterator[Administration]:
+    async with database_url(settings, share=True) as url:
+        database = Database(url)
+        directory = Directory(
+            people=People(database), projects=Projects(database), keys=Keys(database)
+        )
+        passwords = Passwords()
+        accounts = Accounts(directory.people, passwords, Attempts(time.monotonic), _now)
+        try:
+            yield Administration(directory, passwords, accounts, operator, _now)
+        finally:
+            await database.dispose()
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 async def _problems(database: Database) -> Sequence[str]:
@@ -181,6 +243,10 @@ async def _problems(database: Database) -> Sequence[str]:
     except Unavailable as fault:
         return [str(fault)]
     return [f"revision {revision} is not applied: run abgraph migrate" for revision in missing]
+
+
+def _place(refusal: DomainError) -> str:
+    return " ".join(map(str, refusal.path)).replace("_", " ") + ": " if refusal.path else ""
 
 
 def _listed(missing: Sequence[str]) -> str:

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from getpass import getuser
 from importlib.metadata import version as installed_version
 from typing import Any, TypeVar
 
 import click
 import uvloop
 
+from domain.administration import Administration
 from graphql_api import app, logs, serving
 from graphql_api.answering import Stopping
+from graphql_api.commands import key, project, user
 from graphql_api.schema import schema as graph
 from graphql_api.settings import (
     Settings,
@@ -36,12 +39,14 @@ _DATA_DIR = click.option(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="All settings: README.md. Running it for others: docs/operations.md.",
 )
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """An A/B-testing server with one typed GraphQL graph on PostgreSQL.
 
     Settings are environment variables, such as DATABASE_URL and ABGRAPH_PORT;
     flags win over them. Without DATABASE_URL a PostgreSQL of its own is used.
     """
+    context.obj = _administer
 
 
 @main.command(short_help="Start the server, and its own PostgreSQL.")
@@ -138,6 +143,18 @@ def export() -> None:
 def version() -> None:
     """Print the version of abgraph."""
     click.echo(installed_version("abgraph"))
+
+
+for group in (user, key, project):
+    main.add_command(group)
+
+
+def _administer(work: Callable[[Administration], Awaitable[Result]]) -> Result:
+    async def administered() -> Result:
+        async with app.administration(_settings({}), getuser()) as administration:
+            return await work(administration)
+
+    return _run(administered())
 
 
 def _settings(flags: Mapping[str, str | None]) -> Settings:

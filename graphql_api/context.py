@@ -3,28 +3,52 @@ from typing import TypeAlias
 
 import strawberry
 
+from domain.access import Caller, Unauthenticated
+from domain.accounts import Accounts
+from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.ids import ProjectId
+from domain.keys import Keys
 from graphql_api.loaders import Loaders, Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     stores: Stores
+    authentication: Authentication
     authoring: Authoring
+    accounts: Accounts
+    keys: Keys
 
 
 class Context:
     """What one operation works with."""
 
-    def __init__(self, services: Services, project: ProjectId) -> None:
+    def __init__(self, services: Services, known: Caller | None, address: str) -> None:
         self.services = services
-        self.project = project
-        self.renew()
+        self.known = known
+        self.address = address
+        self._loaders: Loaders | None = None
+
+    @property
+    def caller(self) -> Caller:
+        if self.known is None:
+            raise Unauthenticated
+        return self.known
+
+    @property
+    def project(self) -> ProjectId:
+        return self.caller.project
+
+    @property
+    def loaders(self) -> Loaders:
+        if self._loaders is None:
+            self._loaders = Loaders(self.services.stores, self.project)
+        return self._loaders
 
     def renew(self) -> None:
         """After a change, and for each operation on one connection: what was loaded is old."""
-        self.loaders = Loaders(self.services.stores, self.project)
+        self._loaders = None
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

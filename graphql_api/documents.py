@@ -1,5 +1,7 @@
 """What a client asks, out of an HTTP request: GraphQL over HTTP, sections 5 and 6."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -11,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 MAX_BODY = 2**20
+_LONG_NUMBER = re.compile(rb"\d{19}")  # orjson would make a float of an integer beyond 64 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +63,9 @@ async def _body(request: Request) -> bytes:
 def _parsed(name: str, text: bytes) -> object:
     try:
         parsed: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return json.loads(text) if _LONG_NUMBER.search(text) else parsed
+    except ValueError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} is no valid JSON") from None
-    return parsed
 
 
 def _asked(given: object) -> Asked:

@@ -8,6 +8,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
+from domain.access import Forbidden, TooManyAttempts, Unauthenticated
 from domain.errors import BadRequest, DomainError, Invalid, Unavailable
 from graphql_api.logs import request_id
 from graphql_api.types.scalars import MalformedValue
@@ -30,6 +31,13 @@ class FaultCode(StrEnum):
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
+_OF_ACCESS: dict[type[Exception], FaultCode] = {
+    Unauthenticated: FaultCode.UNAUTHENTICATED,
+    Forbidden: FaultCode.FORBIDDEN,
+    TooManyAttempts: FaultCode.RATE_LIMITED,
+}
+
+
 def reported(result: ExecutionResult) -> list[dict[str, Any]]:
     before = isinstance(result, PreExecutionError)
     return [
@@ -47,7 +55,7 @@ def fault(code: FaultCode, message: str, error: GraphQLError | None = None) -> d
 
 
 def _described(error: GraphQLError, before_execution: bool) -> list[tuple[FaultCode, str]]:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, Invalid):
         return [(FaultCode.BAD_USER_INPUT, _sentence(refusal)) for refusal in cause.refusals]
     if isinstance(cause, GraphQLError):
@@ -71,6 +79,8 @@ def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
             return FaultCode.BAD_USER_INPUT, str(cause)
         case Unavailable():
             return FaultCode.UNAVAILABLE, str(cause)
+        case Unauthenticated() | Forbidden() | TooManyAttempts():
+            return _OF_ACCESS[type(cause)], str(cause)
         case MalformedValue() if error.path is None:  # of a scalar's parser
             return FaultCode.BAD_USER_INPUT, error.message
         case ValueError() if error.path is None:  # an Int of thousands of digits; Python's words
@@ -80,7 +90,7 @@ def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
             return FaultCode.INTERNAL_SERVER_ERROR, "something went wrong on our side"
 
 
-def _cause(error: GraphQLError) -> Exception:
+def cause_of(error: GraphQLError) -> Exception:
     while isinstance(error.original_error, GraphQLError):
         error = error.original_error
     return error.original_error or error

@@ -10,10 +10,14 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
+from domain.audit import AuditEntry, AuditFilter, AuditStore
 from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
 from domain.ids import ProjectId
+from domain.keys import KeyStore
 from domain.metrics import Metric, MetricFilter, MetricStore
 from domain.paging import Identified, Owner, Page, Window
+from domain.people import PeopleStore
+from domain.projects import ProjectStore
 from domain.variants import VariantStore
 
 MAX_BATCH = 10_000
@@ -32,6 +36,10 @@ class Stores:
     variants: VariantStore
     assignments: AssignmentStore
     metrics: MetricStore
+    projects: ProjectStore
+    people: PeopleStore
+    keys: KeyStore
+    audit: AuditStore
 
 
 class Loader(DataLoader[Key, Value]):
@@ -127,6 +135,16 @@ class Loaders:
         self.definitions_by_experiment = many(
             partial(stores.metrics.definitions_by_experiment, project)
         )
+        self.project = one(partial(stores.projects.by_ids, project))
+        self.experiments_of_project = one(partial(stores.projects.experiment_counts, project))
+        self.user = one(partial(stores.people.by_ids, project))
+        self.members = many(partial(_own, stores.people.members, project))
+        self.api_key = one(partial(stores.keys.by_ids, project))
+        self.keys_of_project = many(partial(_own, stores.keys.of_project, project))
+        self.audit_entry = one(partial(stores.audit.by_ids, project))
+        self.history: Pages[AuditEntry, AuditFilter] = Pages(stores.audit, project)
+        self._history_pages = one(partial(_each, partial(stores.audit.of_project, project)))
+        self._history_counts = one(partial(_each, partial(stores.audit.count_of_project, project)))
         self._experiment_pages = one(partial(_each, partial(experiments.page, project)))
         self._experiment_counts = one(partial(_each, partial(experiments.count, project)))
 
@@ -135,6 +153,21 @@ class Loaders:
 
     async def experiment_count(self, filter: ExperimentFilter) -> int:
         return await self._experiment_counts.load((filter,)) or 0
+
+    async def history_page(self, window: Window) -> Page[AuditEntry]:
+        return await self._history_pages.load((window,)) or Page(items=(), window=window)
+
+    async def history_count(self) -> int:
+        return await self._history_counts.load(()) or 0
+
+
+async def _own(
+    read: Callable[[ProjectId], Awaitable[Sequence[Value]]],
+    project: ProjectId,
+    keys: Collection[UUID],
+) -> Mapping[UUID, Sequence[Value]]:
+    """Of the caller's project; others do not exist."""
+    return {project: await read(project)} if project in keys else {}
 
 
 async def _each(

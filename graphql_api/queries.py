@@ -8,6 +8,7 @@ import strawberry
 from aiodataloader import DataLoader
 
 from domain import targeting
+from domain.access import Scope
 from domain.assignments import Assignment as DomainAssignment
 from domain.errors import BadRequest, InvalidInput
 from domain.experiments import NEWEST_FIRST
@@ -24,10 +25,12 @@ from graphql_api.types.experiments import (
     ExperimentOrder,
     load_experiment,
 )
+from graphql_api.types.people import Viewer
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.view import Node, parse_id
 
 MAX_NODES = 100
+_FOR_ADMINS = ("ApiKey", "AuditEntry")
 
 Which = Annotated[ExperimentBy, strawberry.argument(description="Which experiment.")]
 
@@ -58,6 +61,10 @@ class Query:
         if len(ids) > MAX_NODES:
             raise BadRequest(f"ids has {len(ids)} entries: at most {MAX_NODES} are allowed")
         return await asyncio.gather(*(_load_node(info, named) for named in ids))
+
+    @strawberry.field(description="Who is asking, and what they may do.")
+    def viewer(self, info: Info) -> Viewer | None:
+        return Viewer(caller=info.context.caller)
 
     @strawberry.field(
         graphql_type=Experiment | None,
@@ -139,9 +146,15 @@ async def _load_node(info: Info, id: str) -> object | None:
         "Variant": loaders.variant,
         "Assignment": loaders.assignment,
         "Metric": loaders.metric,
+        "Project": loaders.project,
+        "User": loaders.user,
+        "ApiKey": loaders.api_key,
+        "AuditEntry": loaders.audit_entry,
     }
     kind, row = parse_id(id, ("id",))
     if kind not in kinds:
         raise InvalidInput("is not an id of this server", ("id",))
+    if kind in _FOR_ADMINS and not info.context.caller.may({Scope.ADMIN}):
+        return None
     loaded: object | None = await kinds[kind].load(row)
     return loaded

@@ -1,13 +1,15 @@
 from collections.abc import Iterator
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import GraphQLError, OperationDefinitionNode, build_schema
 from strawberry.extensions import SchemaExtension
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from graphql_api.extensions import Permitted
 from graphql_api.mutations.root import Mutation
+from graphql_api.permissions import Permissions
 from graphql_api.queries import Query
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.user_error import USER_ERRORS
@@ -35,14 +37,19 @@ class _Schema(strawberry.Schema):
         return print_schema(_make(is_sorted=True))
 
 
+def _permitted() -> Permitted:
+    return Permitted(permissions)
+
+
 def _make(*, is_sorted: bool) -> _Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
         types=USER_ERRORS,
-        extensions=[_OneOperation],
+        extensions=[_OneOperation, _permitted],
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=is_sorted),
     )
 
 
 schema = _make(is_sorted=False)
+permissions = Permissions(build_schema(schema.as_str()))

@@ -13,6 +13,9 @@ from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
 
+import click
+
+from domain.setup import Beginning
 from graphql_api import app
 from graphql_api.answering import Stopping, answer
 from graphql_api.settings import Settings, WrongSetting, as_environment, inherited
@@ -113,15 +116,38 @@ def _announcement(settings: Settings, listener: socket.socket) -> Callable[[], N
 
 
 async def _prepare(settings: Settings, url: str) -> None:
-    if not settings.migrate:
-        return await app.refuse_old_tables(url)
+    if settings.migrate:
+        await _migrate(settings, url)
+    else:
+        await app.refuse_old_tables(url)
+    beginning = await app.begin(settings, url)
+    if beginning is not None:
+        _show_once(beginning)
+
+
+async def _migrate(settings: Settings, url: str) -> None:
     done = await app.migrate(replace(settings, database_url=url), "head")
     if done and done[0].startswith("001 "):
-        logger.info("made the tables: %s revisions", len(done))
-        return None
+        return logger.info("made the tables: %s revisions", len(done))
     for line in done:
         logger.info("migrated: %s", line)
     return None
+
+
+def _show_once(beginning: Beginning) -> None:
+    """On standard output, never in the log."""
+    made_up = {
+        "password": beginning.password,
+        "server key": beginning.server_key,
+        "tracker key": beginning.tracker_key,
+    }
+    click.echo(f"\nThe first project is made, with the user {beginning.email}.")
+    if any(made_up.values()):
+        click.echo("Keep these, they are shown this once:")
+    for name, secret in made_up.items():
+        if secret is not None:
+            click.echo(f"  {name:<12}  {secret}")
+    click.echo("")
 
 
 class _Workers:

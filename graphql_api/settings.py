@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ class Settings:
     prepared_statements: bool = True
     migrate: bool = True
     grace: int = 3
+    bootstrap_email: str = "admin@localhost"
+    bootstrap_password: str | None = field(default=None, repr=False)
+    bootstrap_server_key: str | None = field(default=None, repr=False)
+    bootstrap_tracker_key: str | None = field(default=None, repr=False)
 
     @property
     def is_production(self) -> bool:
@@ -34,8 +38,8 @@ class Settings:
 
 _PREFIX = "ABGRAPH_"
 VARIABLES = {
-    field.name: "DATABASE_URL" if field.name == "database_url" else _PREFIX + field.name.upper()
-    for field in fields(Settings)
+    known.name: "DATABASE_URL" if known.name == "database_url" else _PREFIX + known.name.upper()
+    for known in fields(Settings)
 }
 _CHOICES = {
     "env": ("development", "production"),

@@ -17,10 +17,11 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from domain.access import TooManyAttempts
 from graphql_api import documents
 from graphql_api.context import Context
 from graphql_api.documents import Asked
-from graphql_api.faults import FaultCode, fault, reported
+from graphql_api.faults import FaultCode, cause_of, fault, reported
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,17 @@ _OPERATIONS = {
 }
 
 
+_STATUS_OF = {
+    FaultCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    FaultCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    FaultCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    FaultCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
 class GraphQLEndpoint:
     def __init__(
-        self, schema: BaseSchema, make_context: Callable[[], Context], *, with_page: bool
+        self, schema: BaseSchema, make_context: Callable[[Request], Context], *, with_page: bool
     ) -> None:
         self._schema = schema
         self._make_context = make_context
@@ -59,17 +68,17 @@ class GraphQLEndpoint:
         except HTTPException as refusal:
             return _refused(JSON, refusal.status_code, FaultCode.BAD_USER_INPUT, refusal.detail)
         request.state.operation = asked.operation_name
-        return await self._run(asked, request.method, media_type)
+        return await self._run(asked, request, media_type)
 
-    async def _run(self, asked: Asked, method: str, media_type: str) -> Response:
+    async def _run(self, asked: Asked, request: Request, media_type: str) -> Response:
         try:
             async with asyncio.timeout(OPERATION_TIME):
                 result = await self._schema.execute(
                     asked.query,
                     asked.variables,
-                    self._make_context(),
+                    self._make_context(request),
                     operation_name=asked.operation_name,
-                    allowed_operation_types=_OPERATIONS[method],
+                    allowed_operation_types=_OPERATIONS[request.method],
                 )
         except CannotGetOperationTypeError as refusal:
             status, message = HTTPStatus.BAD_REQUEST, refusal.as_http_error_reason()
@@ -111,14 +120,19 @@ def _answered(media_type: str, result: ExecutionResult) -> Response:
     body: dict[str, Any] = {"errors": errors} if errors else {}
     if not _is_request_error(result):
         body["data"] = result.data
-    return _response(media_type, _status(media_type, result, errors), body)
+    response = _response(media_type, _status(media_type, result, errors), body)
+    for cause in map(cause_of, result.errors or ()):
+        if isinstance(cause, TooManyAttempts):
+            response.headers["Retry-After"] = str(cause.retry_after)
+    return response
 
 
 def _status(media_type: str, result: ExecutionResult, errors: list[dict[str, Any]]) -> HTTPStatus:
     codes = {error["extensions"]["code"] for error in errors}
     answered = any(value is not None for value in (result.data or {}).values())
-    if FaultCode.UNAVAILABLE in codes and not answered:
-        return HTTPStatus.SERVICE_UNAVAILABLE
+    for code, status in _STATUS_OF.items():
+        if code in codes and not answered:
+            return status
     if media_type == GRAPHQL_JSON and _is_request_error(result):
         return HTTPStatus.BAD_REQUEST
     return HTTPStatus.OK
@@ -129,6 +143,14 @@ def _is_request_error(result: ExecutionResult) -> bool:
     if isinstance(result, PreExecutionError):
         return True
     return result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def refused(status: int, code: FaultCode, message: str) -> Response:
+    """Before anything of the request was read."""
+    response = _refused(JSON, status, code, message)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _refused(media_type: str, status: int, code: FaultCode, message: str) -> Response:

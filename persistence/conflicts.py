@@ -19,6 +19,8 @@ REFUSALS: Mapping[str, _Refusal] = {
         "another experiment of this project has that name",
         ("name",),
     ),
+    "uq_ab_users_email": (NameTaken, "another user has that address", ("email",)),
+    "pk_ab_memberships": (InvalidInput, "is a member already", ("email",)),
     "uq_ab_variants_experiment_id_variant_name": (
         NameTaken,
         "another variant of this experiment has that name",

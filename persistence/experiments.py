@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.audit import AuditEntry, Deed
 from domain.changes import UNSET, given
 from domain.experiments import (
     Edit,
@@ -21,10 +22,12 @@ from domain.metrics import MetricDefinition
 from domain.paging import Page, Window, page
 from domain.variants import Variant
 from persistence.arrays import among
+from persistence.audit import write_down
 from persistence.conflicts import translated
 from persistence.engine import Database
 from persistence.keyset import paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
+from persistence.projects import hold_to_plan
 from persistence.tables import experiments, metric_definitions, phases, variants
 
 
@@ -90,33 +93,41 @@ class Experiments:
         experiment: Experiment,
         added: Sequence[Variant],
         definitions: Sequence[MetricDefinition],
+        deed: Deed,
     ) -> None:
         own = replace(experiment, project_id=project)
+        said = {"variants": [variant.name for variant in added]}
         with translated():
             async with self._database.begin() as connection:
+                await hold_to_plan(connection, project)
                 await connection.execute(insert(experiments).values(EXPERIMENTS.values(own)))
                 await _insert_all(connection, VARIANTS, added)
                 await _insert_all(connection, METRIC_DEFINITIONS, definitions)
+                await write_down(connection, _entry(deed, project, own, said))
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
     ) -> Experiment | None:
-        changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": now}
+        changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": deed.at}
         with translated():
             async with self._database.begin() as connection:
                 statement = update(experiments).where(*_as_seen(project, seen))
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
                     return None
-                await _save_variants(connection, seen.id, edit, now)
+                await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])
+                await write_down(connection, _entry(deed, project, seen, _said(edit)))
         return replace(seen, **changed)
 
-    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+    async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         async with self._database.begin() as connection:
             deleted = await connection.execute(delete(experiments).where(*_as_seen(project, seen)))
-        return deleted.rowcount > 0
+            if deleted.rowcount == 0:
+                return False
+            await write_down(connection, _entry(deed, project, seen, {}))
+        return True
 
     async def _read(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Experiment]:
         return EXPERIMENTS.read(await self._database.rows(statement))
@@ -181,3 +192,22 @@ async def _insert_all(
     if entities:
         rows = [model.values(entity) for entity in entities]
         await connection.execute(insert(model.table).values(rows))
+
+
+def _entry(
+    deed: Deed, project: ProjectId, experiment: Experiment, said: Mapping[str, object]
+) -> AuditEntry:
+    return deed.entry(project, experiment.id, experiment.name, said, experiment=experiment.id)
+
+
+def _said(edit: Edit) -> dict[str, object]:
+    said = given(edit.changes)
+    if edit.added:
+        said["added"] = [variant.name for variant in edit.added]
+    if edit.changed:
+        said["variants"] = {key: given(changes) for key, changes in edit.changed.items()}
+    if edit.removed:
+        said["removed"] = list(edit.removed)
+    if edit.definitions is not UNSET:
+        said["metrics"] = [definition.name for definition in edit.definitions]
+    return said

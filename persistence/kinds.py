@@ -9,7 +9,7 @@ from typing import Any, NewType, Union, get_args, get_origin
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, DateTime, Double, Enum, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, DateTime, Double, Enum, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -214,6 +214,7 @@ _KINDS: Mapping[object, Kind] = {
     int: _Integers(int, BigInteger, 0),
     float: _Floats(float, Double, 0.0),
     bool: Kind(bool, Boolean, False),
+    bytes: Kind(bytes, LargeBinary, b""),
     datetime: _Times(datetime, DateTime, _EPOCH),
 }
 

@@ -12,11 +12,15 @@ import asyncpg
 from sqlalchemy import Column, MetaData, Row, Table, null
 
 from domain.assignments import Assignment
+from domain.audit import AuditEntry
 from domain.experiments import Experiment, Phase
+from domain.keys import ApiKey
 from domain.metrics import Metric, MetricDefinition
+from domain.people import Membership, Session, User
 from domain.projects import Project
 from domain.variants import Variant
-from persistence import tables
+from persistence import people_tables, tables
+from persistence.columns import metadata as all_tables
 from persistence.kinds import Documents, Unstorable, kind_of
 
 if TYPE_CHECKING:
@@ -195,7 +199,12 @@ def _loop_source(fields: Sequence[_Field]) -> str:
     )
 
 
-PROJECTS = Model(Project, tables.projects)
+PROJECTS = Model(Project, people_tables.projects)
+USERS = Model(User, people_tables.users)
+MEMBERSHIPS = Model(Membership, people_tables.memberships)
+SESSIONS = Model(Session, people_tables.sessions)
+API_KEYS = Model(ApiKey, people_tables.api_keys)
+AUDIT = Model(AuditEntry, people_tables.audit)
 EXPERIMENTS = Model(Experiment, tables.experiments)
 PHASES = Model(Phase, tables.phases)
 VARIANTS = Model(Variant, tables.variants)
@@ -205,6 +214,11 @@ METRICS = Model(Metric, tables.metrics)
 
 MODELS: tuple[Model[Any], ...] = (
     PROJECTS,
+    USERS,
+    MEMBERSHIPS,
+    SESSIONS,
+    API_KEYS,
+    AUDIT,
     EXPERIMENTS,
     PHASES,
     VARIANTS,
@@ -215,7 +229,7 @@ MODELS: tuple[Model[Any], ...] = (
 
 
 def validate_models(
-    models: Collection[Model[Any]] = MODELS, metadata: MetaData = tables.metadata
+    models: Collection[Model[Any]] = MODELS, metadata: MetaData = all_tables
 ) -> None:
     stored = {model.table for model in models}
     differences = [difference for model in models for difference in model.differences()]

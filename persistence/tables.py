@@ -3,20 +3,16 @@
 """
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
-    Enum,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    MetaData,
     Named,
     PrimaryKeyConstraint,
     Table,
@@ -31,48 +27,13 @@ from domain.experiments import AllocationMode, Correction, ExperimentStatus, Has
 from domain.ids import ProjectId
 from domain.json_values import Json
 from domain.metrics import EffectScale, MetricAggregation, MetricDirection, MetricRole
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_TIME = DateTime(timezone=True)
-
-
-def _values(choices: type[StrEnum]) -> list[str]:
-    return [choice.value for choice in choices]
-
-
-def _choice(choices: type[StrEnum], name: str) -> Enum:
-    """A closed set as text under a CHECK: an ENUM of PostgreSQL could only ever grow."""
-    return Enum(
-        choices,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=32,
-        values_callable=_values,
-    )
-
-
-class _Projects(TypedColumns):
-    id: Named[ProjectId] = Column(Uuid, primary_key=True)
-    name: Named[str] = Column(Text)
-    created_at: Named[datetime] = Column(_TIME)
-
-
-projects = Table("ab_projects", metadata, _Projects)
+from persistence.columns import TIME, choice, metadata, values
+from persistence.people_tables import projects
 
 
 class _Experiments(TypedColumns):
     id: Named[UUID] = Column(Uuid, primary_key=True)
-    project_id: Named[ProjectId] = Column(Uuid, ForeignKey("ab_projects.id"))
+    project_id: Named[ProjectId] = Column(Uuid, ForeignKey(projects.c.id))
     name: Named[str] = Column("experiment_name", Text)
     description: Named[str | None] = Column(Text)
     hypothesis: Named[str | None] = Column(Text)
@@ -82,12 +43,12 @@ class _Experiments(TypedColumns):
     minimum_sample_size: Named[int] = Column(BigInteger)
     alpha: Named[float] = Column(Double)
     power: Named[float] = Column(Double)
-    correction: Named[Correction] = Column(_choice(Correction, "correction"))
+    correction: Named[Correction] = Column(choice(Correction, "correction"))
     status: Named[ExperimentStatus] = Column(
-        ENUM(ExperimentStatus, name="experiment_status", values_callable=_values)
+        ENUM(ExperimentStatus, name="experiment_status", values_callable=values)
     )
-    allocation: Named[AllocationMode] = Column(_choice(AllocationMode, "allocation"))
-    hash_algorithm: Named[HashAlgorithm] = Column(_choice(HashAlgorithm, "hash_algorithm"))
+    allocation: Named[AllocationMode] = Column(choice(AllocationMode, "allocation"))
+    hash_algorithm: Named[HashAlgorithm] = Column(choice(HashAlgorithm, "hash_algorithm"))
     hash_seed: Named[str] = Column(Text)
     traffic_allocation: Named[float] = Column(Double)
     default_traffic_split: Named[Json] = Column(JSONB)
@@ -96,10 +57,10 @@ class _Experiments(TypedColumns):
     statistical_significance: Named[float | None] = Column(Double)
     phase: Named[int] = Column(BigInteger)
     created_by: Named[UUID | None] = Column(Uuid)
-    started_at: Named[datetime | None] = Column(_TIME)
-    completed_at: Named[datetime | None] = Column(_TIME)
-    created_at: Named[datetime] = Column(_TIME)
-    updated_at: Named[datetime] = Column(_TIME)
+    started_at: Named[datetime | None] = Column(TIME)
+    completed_at: Named[datetime | None] = Column(TIME)
+    created_at: Named[datetime] = Column(TIME)
+    updated_at: Named[datetime] = Column(TIME)
     version: Named[int] = Column(BigInteger)
 
 
@@ -120,7 +81,7 @@ class _Phases(TypedColumns):
     number: Named[int] = Column(BigInteger)
     weights: Named[Json] = Column(JSONB)
     traffic_allocation: Named[float] = Column(Double)
-    opened_at: Named[datetime] = Column(_TIME)
+    opened_at: Named[datetime] = Column(TIME)
 
 
 phases = Table("ab_phases", metadata, _Phases, PrimaryKeyConstraint("experiment_id", "number"))
@@ -146,8 +107,8 @@ class _Variants(TypedColumns):
     total_value: Named[float] = Column(Double)
     confidence_interval_lower: Named[float | None] = Column(Double)
     confidence_interval_upper: Named[float | None] = Column(Double)
-    created_at: Named[datetime] = Column(_TIME)
-    updated_at: Named[datetime] = Column(_TIME)
+    created_at: Named[datetime] = Column(TIME)
+    updated_at: Named[datetime] = Column(TIME)
 
 
 variants = Table(
@@ -168,10 +129,10 @@ class _MetricDefinitions(TypedColumns):
     position: Named[int] = Column(BigInteger)
     name: Named[str] = Column(Text)
     event_type: Named[str] = Column(Text)
-    aggregation: Named[MetricAggregation] = Column(_choice(MetricAggregation, "aggregation"))
-    role: Named[MetricRole] = Column(_choice(MetricRole, "role"))
-    direction: Named[MetricDirection] = Column(_choice(MetricDirection, "direction"))
-    scale: Named[EffectScale] = Column(_choice(EffectScale, "scale"))
+    aggregation: Named[MetricAggregation] = Column(choice(MetricAggregation, "aggregation"))
+    role: Named[MetricRole] = Column(choice(MetricRole, "role"))
+    direction: Named[MetricDirection] = Column(choice(MetricDirection, "direction"))
+    scale: Named[EffectScale] = Column(choice(EffectScale, "scale"))
     cap_low: Named[float | None] = Column(Double)
     cap_high: Named[float | None] = Column(Double)
     window_hours: Named[float | None] = Column(Double)
@@ -192,11 +153,11 @@ class _Assignments(TypedColumns):
     variant_id: Named[UUID] = Column(Uuid, ForeignKey(variants.c.id, ondelete="CASCADE"))
     user_id: Named[str] = Column(Text)
     session_id: Named[str | None] = Column(Text)
-    assigned_at: Named[datetime] = Column(_TIME)
+    assigned_at: Named[datetime] = Column(TIME)
     bucket_value: Named[float] = Column(Double)
     propensity: Named[float] = Column(Double)
     has_converted: Named[bool]
-    converted_at: Named[datetime | None] = Column(_TIME)
+    converted_at: Named[datetime | None] = Column(TIME)
     conversion_value: Named[float | None] = Column(Double)
     context: Named[Json] = Column(JSONB)
     metadata: Named[Json] = Column(JSONB)
@@ -229,10 +190,10 @@ class _Metrics(TypedColumns):
     event_type: Named[str] = Column(Text)
     event_value: Named[float] = Column(Double)
     event_data: Named[Json] = Column(JSONB)
-    event_timestamp: Named[datetime] = Column(_TIME)
+    event_timestamp: Named[datetime] = Column(TIME)
     source: Named[str | None] = Column(Text)
     session_context: Named[Json] = Column(JSONB)
-    created_at: Named[datetime] = Column(_TIME)
+    created_at: Named[datetime] = Column(TIME)
 
 
 metrics = Table(

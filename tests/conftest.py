@@ -44,14 +44,15 @@ async def postgres(_folder: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def _administration(postgres: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(_renamed(postgres, "postgres"))
+    """By the superuser, who may end an autovacuum at work in a database that is to be dropped."""
+    connection = await asyncpg.connect(_renamed(postgres, "postgres"), user="postgres")
     yield connection
     await connection.close()
 
 
 @pytest.fixture(scope="session")
 async def _template(postgres: str, _administration: asyncpg.Connection) -> str:
-    await _administration.execute("CREATE DATABASE migrated")
+    await _administration.execute("CREATE DATABASE migrated OWNER abgraph")
     await revisions.upgrade(_renamed(postgres, "migrated"))
     return "migrated"
 
@@ -84,7 +85,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def _copied(administration: asyncpg.Connection, template: str) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex}"
-    await administration.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    await administration.execute(
+        f"CREATE DATABASE {name} OWNER abgraph TEMPLATE {template} STRATEGY FILE_COPY"
+    )
     try:
         yield name
     finally:

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from domain.access import Actor, ActorKind, Caller, Role, Scope
 from domain.assignments import Assignment
+from domain.audit import Deed
 from domain.design import Design
 from domain.experiments import (
     AllocationMode,
@@ -16,6 +19,7 @@ from domain.experiments import (
     Phase,
 )
 from domain.ids import NIL, ProjectId, new_id
+from domain.keys import ApiKey
 from domain.metrics import (
     EffectScale,
     Metric,
@@ -25,14 +29,79 @@ from domain.metrics import (
     MetricRole,
     NewMetricDefinition,
 )
-from domain.projects import Project
+from domain.people import Membership, Session, User
+from domain.projects import Plan, Project
 from domain.variants import Variant
 
+HER_PASSWORD = "what Ada knows"  # noqa: S105
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def make_project(**changes: Any) -> Project:
-    return replace(Project(id=ProjectId(new_id()), name="Shop", created_at=NOON), **changes)
+    return replace(
+        Project(id=ProjectId(new_id()), name="Shop", plan=Plan.UNLIMITED, created_at=NOON),
+        **changes,
+    )
+
+
+def make_caller(project: ProjectId, **changes: Any) -> Caller:
+    """A key of the project that may do everything."""
+    actor = Actor(kind=ActorKind.API_KEY, id=UUID(int=7), name="server")
+    return replace(Caller(project=project, actor=actor, scopes=frozenset(Scope)), **changes)
+
+
+def make_deed(**changes: Any) -> Deed:
+    actor = Actor(kind=ActorKind.OPERATOR, name="root")
+    return replace(Deed(actor=actor, action="experiment.update", at=NOON), **changes)
+
+
+def make_user(**changes: Any) -> User:
+    user = User(
+        id=new_id(),
+        email="ada@shop.example",
+        name="Ada",
+        password_hash=f"1:{HER_PASSWORD}",
+        disabled_at=None,
+        created_at=NOON,
+    )
+    return replace(user, **changes)
+
+
+def make_membership(**changes: Any) -> Membership:
+    membership = Membership(
+        project_id=ProjectId(NIL), user_id=NIL, role=Role.OWNER, created_at=NOON
+    )
+    return replace(membership, **changes)
+
+
+def make_session(**changes: Any) -> Session:
+    session = Session(
+        id=new_id(),
+        project_id=ProjectId(NIL),
+        user_id=NIL,
+        token_hash=new_id().bytes,
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=30),
+        revoked_at=None,
+    )
+    return replace(session, **changes)
+
+
+def make_key(**changes: Any) -> ApiKey:
+    key = ApiKey(
+        id=new_id(),
+        project_id=ProjectId(NIL),
+        name="server",
+        prefix="abk_12345678",
+        key_hash=new_id().bytes,
+        scopes=["read"],
+        allowed_origins=[],
+        created_at=NOON,
+        last_used_at=None,
+        expires_at=None,
+        revoked_at=None,
+    )
+    return replace(key, **changes)
 
 
 def make_experiment(**changes: Any) -> Experiment:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from anyio.lowlevel import checkpoint
 
+from domain.audit import Deed
 from domain.changes import UNSET, given
 from domain.errors import NameTaken
 from domain.experiments import Edit, Experiment, ExperimentFilter, ExperimentStatus, Phase
@@ -19,13 +20,17 @@ from domain.variants import Variant
 
 @dataclass(slots=True)
 class Memory:
-    """What both stores share; `writes` counts the changes that were kept."""
+    """What both stores share; `deeds` are those of the changes that were kept."""
 
     experiments: dict[UUID, Experiment] = field(default_factory=dict)
     variants: dict[UUID, Variant] = field(default_factory=dict)
     definitions: dict[UUID, list[MetricDefinition]] = field(default_factory=dict)
     phases: dict[UUID, list[Phase]] = field(default_factory=dict)
-    writes: int = 0
+    deeds: list[Deed] = field(default_factory=list)
+
+    @property
+    def writes(self) -> int:
+        return len(self.deeds)
 
     def put(self, experiment: Experiment, variants: Iterable[Variant] = ()) -> None:
         self.experiments[experiment.id] = experiment
@@ -109,22 +114,24 @@ class FakeExperiments:
         experiment: Experiment,
         variants: Sequence[Variant],
         definitions: Sequence[MetricDefinition],
+        deed: Deed,
     ) -> None:
         await checkpoint()
         self._require_free_name(project, experiment)
         _require_distinct_names(variants)
         self._memory.put(replace(experiment, project_id=project), variants)
         self._memory.definitions[experiment.id] = list(definitions)
-        self._memory.writes += 1
+        self._memory.deeds.append(deed)
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
     ) -> Experiment | None:
         await checkpoint()
         if not self._is_current(project, seen):
             return None
-        next_one = replace(seen, **given(edit.changes), version=seen.version + 1, updated_at=now)
-        after = _variants_after(self._memory.of(seen.id), edit, now)
+        changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": deed.at}
+        next_one = replace(seen, **changed)
+        after = _variants_after(self._memory.of(seen.id), edit, deed.at)
         self._require_free_name(project, next_one)
         _require_distinct_names(after)
         for variant in self._memory.of(seen.id):
@@ -134,10 +141,10 @@ class FakeExperiments:
             self._memory.definitions[seen.id] = list(edit.definitions)
         if edit.phase is not None:
             self._memory.phases.setdefault(seen.id, []).append(edit.phase)
-        self._memory.writes += 1
+        self._memory.deeds.append(deed)
         return next_one
 
-    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+    async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         await checkpoint()
         if not self._is_current(project, seen):
             return False
@@ -146,7 +153,7 @@ class FakeExperiments:
         self._memory.definitions.pop(seen.id, None)
         self._memory.phases.pop(seen.id, None)
         del self._memory.experiments[seen.id]
-        self._memory.writes += 1
+        self._memory.deeds.append(deed)
         return True
 
     def _is_current(self, project: ProjectId, seen: Experiment) -> bool:

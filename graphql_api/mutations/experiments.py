@@ -3,8 +3,7 @@ from typing import Annotated
 import strawberry
 
 from domain import experiments as domain
-from domain import lifecycle
-from domain.authoring import Decision, Target
+from domain.authoring import Target
 from graphql_api.context import Info
 from graphql_api.mutations.experiment_inputs import (
     ExperimentCompleteInput,
@@ -35,7 +34,7 @@ class ExperimentMutations:
         self, info: Info, input: Annotated[ExperimentCreateInput, INPUT]
     ) -> ExperimentPayload | None:
         authoring = info.context.services.authoring
-        created = await authoring.create(info.context.project, input.decoded())
+        created = await authoring.create(info.context.caller, input.decoded())
         return ExperimentPayload(experiment=created)
 
     @strawberry.mutation(
@@ -46,7 +45,7 @@ class ExperimentMutations:
         self, info: Info, input: Annotated[ExperimentUpdateInput, INPUT]
     ) -> ExperimentPayload | None:
         authoring = info.context.services.authoring
-        updated = await authoring.update(info.context.project, _target(input), input.decoded())
+        updated = await authoring.update(info.context.caller, _target(input), input.decoded())
         return ExperimentPayload(experiment=updated)
 
     @strawberry.mutation(
@@ -56,7 +55,9 @@ class ExperimentMutations:
     async def experiment_start(
         self, info: Info, input: Annotated[ExperimentTransitionInput, INPUT]
     ) -> ExperimentPayload | None:
-        return await _move(info, input, lifecycle.start)
+        authoring = info.context.services.authoring
+        moved = await authoring.start(info.context.caller, _target(input))
+        return ExperimentPayload(experiment=moved)
 
     @strawberry.mutation(
         extensions=[Refusals(ExperimentPayload)],
@@ -65,7 +66,9 @@ class ExperimentMutations:
     async def experiment_pause(
         self, info: Info, input: Annotated[ExperimentTransitionInput, INPUT]
     ) -> ExperimentPayload | None:
-        return await _move(info, input, lifecycle.pause)
+        authoring = info.context.services.authoring
+        moved = await authoring.pause(info.context.caller, _target(input))
+        return ExperimentPayload(experiment=moved)
 
     @strawberry.mutation(
         extensions=[Refusals(ExperimentPayload)],
@@ -74,7 +77,9 @@ class ExperimentMutations:
     async def experiment_resume(
         self, info: Info, input: Annotated[ExperimentTransitionInput, INPUT]
     ) -> ExperimentPayload | None:
-        return await _move(info, input, lifecycle.resume)
+        authoring = info.context.services.authoring
+        moved = await authoring.resume(info.context.caller, _target(input))
+        return ExperimentPayload(experiment=moved)
 
     @strawberry.mutation(
         extensions=[Refusals(ExperimentPayload)],
@@ -84,7 +89,7 @@ class ExperimentMutations:
         self, info: Info, input: Annotated[ExperimentCompleteInput, INPUT]
     ) -> ExperimentPayload | None:
         authoring = info.context.services.authoring
-        completed = await authoring.complete(info.context.project, _target(input), input.winner)
+        completed = await authoring.complete(info.context.caller, _target(input), input.winner)
         return ExperimentPayload(experiment=completed)
 
     @strawberry.mutation(
@@ -94,7 +99,9 @@ class ExperimentMutations:
     async def experiment_archive(
         self, info: Info, input: Annotated[ExperimentTransitionInput, INPUT]
     ) -> ExperimentPayload | None:
-        return await _move(info, input, lifecycle.archive)
+        authoring = info.context.services.authoring
+        moved = await authoring.archive(info.context.caller, _target(input))
+        return ExperimentPayload(experiment=moved)
 
     @strawberry.mutation(
         extensions=[Refusals(DeletePayload)],
@@ -104,14 +111,8 @@ class ExperimentMutations:
         self, info: Info, input: Annotated[ExperimentDeleteInput, INPUT]
     ) -> DeletePayload | None:
         authoring = info.context.services.authoring
-        deleted = await authoring.delete(info.context.project, _target(input))
+        deleted = await authoring.delete(info.context.caller, _target(input))
         return DeletePayload(deleted_id=global_id("Experiment", deleted))
-
-
-async def _move(info: Info, input: ExperimentTransitionInput, step: Decision) -> ExperimentPayload:
-    authoring = info.context.services.authoring
-    moved = await authoring.move(info.context.project, _target(input), step)
-    return ExperimentPayload(experiment=moved)
 
 
 def _target(

@@ -5,11 +5,10 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
-from domain import arms
 from domain import experiments as domain
 from domain import variants as domain_variants
 from domain.arms import VariantUpdate
-from domain.authoring import Edited, Target, VariantDecision
+from domain.authoring import Edited, Target
 from domain.variants import NewVariant
 from graphql_api.context import Info
 from graphql_api.mutations.payload import INPUT, DeletePayload, Payload, Refusals
@@ -111,7 +110,7 @@ class VariantMutations:
         new = [decoded(variant, NewVariant) for variant in input.variants]
         target = Target(key=input.experiment.key())
         authoring = info.context.services.authoring
-        return _shown(await authoring.add_variants(info.context.project, target, new))
+        return _shown(await authoring.add_variants(info.context.caller, target, new))
 
     @strawberry.mutation(
         extensions=[Refusals(VariantPayload)],
@@ -122,7 +121,7 @@ class VariantMutations:
     ) -> VariantPayload | None:
         variant, wanted = _variant(input.id), changes(input, VariantUpdate)
         authoring = info.context.services.authoring
-        return _shown(await authoring.update_variant(info.context.project, variant, wanted))
+        return _shown(await authoring.update_variant(info.context.caller, variant, wanted))
 
     @strawberry.mutation(
         extensions=[Refusals(VariantPayload)],
@@ -131,7 +130,9 @@ class VariantMutations:
     async def variant_deactivate(
         self, info: Info, input: Annotated[VariantInput, INPUT]
     ) -> VariantPayload | None:
-        return await _change(info, input, arms.deactivate)
+        authoring = info.context.services.authoring
+        variant = _variant(input.id)
+        return _shown(await authoring.deactivate_variant(info.context.caller, variant))
 
     @strawberry.mutation(
         extensions=[Refusals(VariantPayload)], description="Gives it to new users again."
@@ -139,7 +140,9 @@ class VariantMutations:
     async def variant_reactivate(
         self, info: Info, input: Annotated[VariantInput, INPUT]
     ) -> VariantPayload | None:
-        return await _change(info, input, arms.reactivate)
+        authoring = info.context.services.authoring
+        variant = _variant(input.id)
+        return _shown(await authoring.reactivate_variant(info.context.caller, variant))
 
     @strawberry.mutation(
         extensions=[Refusals(DeletePayload)],
@@ -149,15 +152,8 @@ class VariantMutations:
         self, info: Info, input: Annotated[VariantInput, INPUT]
     ) -> DeletePayload | None:
         authoring = info.context.services.authoring
-        removed = await authoring.remove_variant(info.context.project, _variant(input.id))
+        removed = await authoring.remove_variant(info.context.caller, _variant(input.id))
         return DeletePayload(deleted_id=global_id("Variant", removed))
-
-
-async def _change(info: Info, input: VariantInput, decision: VariantDecision) -> VariantPayload:
-    authoring = info.context.services.authoring
-    return _shown(
-        await authoring.change_variant(info.context.project, _variant(input.id), decision)
-    )
 
 
 def _variant(id: strawberry.ID) -> UUID:

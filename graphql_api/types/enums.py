@@ -5,6 +5,7 @@ from enum import StrEnum
 import strawberry
 from strawberry.types.enum import has_enum_definition
 
+from domain.access import ActorKind, Role, Scope
 from domain.errors import ErrorCode
 from domain.experiments import (
     AllocationMode,
@@ -14,6 +15,7 @@ from domain.experiments import (
     HashAlgorithm,
 )
 from domain.metrics import EffectScale, MetricAggregation, MetricDirection, MetricRole
+from domain.projects import Plan
 
 
 class OrderDirection(StrEnum):
@@ -104,6 +106,35 @@ _describe(
     "Which end of an order comes first.",
     ASC="The smallest, oldest or first of the alphabet.",
     DESC="The largest, newest or last of the alphabet.",
+)
+_describe(
+    Scope,
+    "What a caller may do.",
+    TRACK="What a public tracker needs, and nothing else.",
+    READ="Read everything of the project, save its keys and its history.",
+    WRITE="Design and run experiments; includes READ.",
+    ADMIN="Everything, people and keys too; includes WRITE.",
+)
+_describe(
+    Role,
+    "What a member of a project may do.",
+    OWNER="Everything.",
+    EDITOR="Read, design and run experiments.",
+    VIEWER="Read.",
+)
+_describe(
+    Plan,
+    "How many experiments, not archived, a project may have.",
+    FREE="3.",
+    PRO="50.",
+    UNLIMITED="As many as you like.",
+)
+_describe(
+    ActorKind,
+    "What kind of caller did something.",
+    USER="Somebody who was logged in.",
+    API_KEY="Whoever showed a key.",
+    OPERATOR="Whoever works on the server's command line.",
 )
 _describe(
     ErrorCode,

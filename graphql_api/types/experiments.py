@@ -19,12 +19,15 @@ from domain.experiments import (
 from domain.lifecycle import allowed_transitions
 from domain.metrics import MetricDefinition as DomainMetricDefinition
 from domain.paging import Ordering, Owner
+from domain.people import User as DomainUser
+from domain.projects import Project as DomainProject
 from domain.variants import Variant as DomainVariant
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
 from graphql_api.types.connection import Connection
 from graphql_api.types.enums import OrderDirection
 from graphql_api.types.metrics import Metric, MetricDefinition, metrics_of
+from graphql_api.types.people import EXPERIMENT_HISTORY, AuditEntry, Project, User
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.variants import Variant
 from graphql_api.types.view import Node, View, id_of
@@ -138,6 +141,23 @@ class Experiment(View, Node):
 
     assignments: Connection[Assignment] = assignments_of(Owner.EXPERIMENT)
     metrics: Connection[Metric] = metrics_of(Owner.EXPERIMENT)
+    history: Connection[AuditEntry] = EXPERIMENT_HISTORY
+
+    @strawberry.field(graphql_type=Project, description="The project that it belongs to.")
+    async def project(
+        parent: strawberry.Parent[domain.Experiment], info: Info
+    ) -> DomainProject | None:
+        return await info.context.loaders.project.load(parent.project_id)
+
+    @strawberry.field(
+        graphql_type=User | None,
+        description="Who made it; null where a key did, or somebody who has left the project.",
+    )
+    async def created_by(
+        parent: strawberry.Parent[domain.Experiment], info: Info
+    ) -> DomainUser | None:
+        user = parent.created_by
+        return None if user is None else await info.context.loaders.user.load(user)
 
 
 @strawberry.input(one_of=True, description="Which experiment: by its id or by its name.")

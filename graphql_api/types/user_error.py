@@ -5,9 +5,10 @@ from dataclasses import fields
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from domain import errors, lifecycle
+from domain import errors, lifecycle, projects
 from domain.errors import DomainError, ErrorCode, Path
 from domain.experiments import ExperimentStatus
+from graphql_api.types import enums  # noqa: F401  # described before a field names one of them
 
 
 @strawberry.interface(
@@ -47,6 +48,11 @@ class VersionConflict(UserError):
     current_version: int = strawberry.field(description="The version that it has now.")
 
 
+@strawberry.type(description="The project's plan does not allow more.")
+class PlanLimitReached(UserError):
+    limit: int = strawberry.field(description="What it allows.")
+
+
 @strawberry.type(description="Refused for the reason that the code and the message say.")
 class Refused(UserError):
     pass
@@ -58,6 +64,7 @@ _TYPES: dict[type[DomainError], type[UserError]] = {
     errors.NameTaken: NameTaken,
     errors.VersionConflict: VersionConflict,
     lifecycle.IllegalTransition: IllegalTransition,
+    projects.PlanLimitReached: PlanLimitReached,
 }
 USER_ERRORS = (*_TYPES.values(), Refused)
 

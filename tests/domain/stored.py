@@ -10,11 +10,12 @@ from domain.errors import DomainError, Invalid
 from domain.experiments import Experiment, ExperimentKey
 from domain.ids import NIL, ProjectId
 from domain.variants import Variant
-from tests.factories import NOON, make_experiment, make_variant
+from tests.factories import NOON, make_caller, make_experiment, make_variant
 from tests.fakes import Memory
 
 HOME = ProjectId(NIL)
 ELSEWHERE = ProjectId(UUID(int=1))
+US, THEM = make_caller(HOME), make_caller(ELSEWHERE)
 LATER = NOON + timedelta(hours=1)
 
 

@@ -3,7 +3,6 @@ from uuid import UUID
 
 import pytest
 
-from domain import arms, lifecycle
 from domain.arms import VariantUpdate
 from domain.authoring import Authoring, Target
 from domain.creation import NewExperiment
@@ -12,7 +11,7 @@ from domain.errors import InUse, Invalid, NameTaken, NotFound, VersionConflict
 from domain.experiments import ExperimentKey, ExperimentStatus
 from domain.lifecycle import IllegalTransition
 from domain.variants import NewVariant
-from tests.domain.stored import ELSEWHERE, HOME, LATER, arm, at, outcome, stored
+from tests.domain.stored import HOME, LATER, THEM, US, arm, at, outcome, stored
 from tests.factories import make_metric_definition, make_new_metric
 from tests.fakes import Memory
 
@@ -24,7 +23,7 @@ async def test_an_experiment_is_created_with_all_that_belongs_to_it(
         name="checkout", metrics=[make_new_metric()], variants=[NewVariant(name="a")]
     )
 
-    made = await authoring.create(HOME, new)
+    made = await authoring.create(US, new)
 
     assert memory.experiments == {made.id: made}
     assert (made.project_id, made.created_at, made.version) == (HOME, LATER, 1)
@@ -36,17 +35,17 @@ async def test_nothing_is_written_of_a_wrong_experiment(
     memory: Memory, authoring: Authoring
 ) -> None:
     with pytest.raises(Invalid):
-        await authoring.create(HOME, NewExperiment(name="", variants=[NewVariant(name="a")]))
+        await authoring.create(US, NewExperiment(name="", variants=[NewVariant(name="a")]))
 
     assert memory == Memory()
 
 
 async def test_a_name_is_taken_once_in_a_project(memory: Memory, authoring: Authoring) -> None:
-    await authoring.create(HOME, NewExperiment(name="checkout"))
+    await authoring.create(US, NewExperiment(name="checkout"))
 
     with pytest.raises(NameTaken):
-        await authoring.create(HOME, NewExperiment(name="checkout"))
-    await authoring.create(ELSEWHERE, NewExperiment(name="checkout"))
+        await authoring.create(US, NewExperiment(name="checkout"))
+    await authoring.create(THEM, NewExperiment(name="checkout"))
 
     assert memory.writes == 2
 
@@ -58,7 +57,7 @@ async def test_an_experiment_is_moved_by_id_or_name(
     draft = stored(memory)
     key = ExperimentKey(id=draft.id) if by == "id" else ExperimentKey(name="checkout")
 
-    started = await authoring.move(HOME, Target(key=key), lifecycle.start)
+    started = await authoring.start(US, Target(key=key))
 
     assert started == replace(
         draft,
@@ -76,11 +75,11 @@ async def test_an_experiment_is_moved_by_id_or_name(
 async def test_a_life_from_start_to_archive(memory: Memory, authoring: Authoring) -> None:
     target = at(stored(memory))
 
-    await authoring.move(HOME, target, lifecycle.start)
-    await authoring.move(HOME, target, lifecycle.pause)
-    await authoring.move(HOME, target, lifecycle.resume)
-    completed = await authoring.complete(HOME, target, "b")
-    archived = await authoring.move(HOME, target, lifecycle.archive)
+    await authoring.start(US, target)
+    await authoring.pause(US, target)
+    await authoring.resume(US, target)
+    completed = await authoring.complete(US, target, "b")
+    archived = await authoring.archive(US, target)
 
     assert (completed.status, completed.winner_variant) == (ExperimentStatus.COMPLETED, "b")
     assert (archived.status, archived.version) == (ExperimentStatus.ARCHIVED, 6)
@@ -104,11 +103,11 @@ async def test_what_is_not_there_is_not_found(
     stored(memory)
 
     for asked in (
-        authoring.move(HOME, Target(key=key), lifecycle.start),
-        authoring.complete(HOME, Target(key=key), None),
-        authoring.update(HOME, Target(key=key), ExperimentUpdate(name="")),
-        authoring.add_variants(HOME, Target(key=key), []),
-        authoring.delete(HOME, Target(key=key)),
+        authoring.start(US, Target(key=key)),
+        authoring.complete(US, Target(key=key), None),
+        authoring.update(US, Target(key=key), ExperimentUpdate(name="")),
+        authoring.add_variants(US, Target(key=key), []),
+        authoring.delete(US, Target(key=key)),
     ):
         assert isinstance(await outcome(asked), NotFound)
     assert memory.writes == 0
@@ -121,10 +120,10 @@ async def test_what_is_of_another_project_is_not_there(
     variant = arm(memory, experiment, "b")
 
     for asked in (
-        authoring.move(ELSEWHERE, at(experiment), lifecycle.start),
-        authoring.delete(ELSEWHERE, at(experiment, version=9)),
-        authoring.update_variant(ELSEWHERE, variant.id, VariantUpdate(label="x")),
-        authoring.remove_variant(ELSEWHERE, variant.id),
+        authoring.start(THEM, at(experiment)),
+        authoring.delete(THEM, at(experiment, version=9)),
+        authoring.update_variant(THEM, variant.id, VariantUpdate(label="x")),
+        authoring.remove_variant(THEM, variant.id),
     ):
         assert isinstance(await outcome(asked), NotFound)
     assert memory.writes == 0
@@ -137,11 +136,11 @@ async def test_another_version_than_expected_is_a_conflict(
     target = at(stored(memory, version=2), version)
 
     for asked in (
-        authoring.move(HOME, target, lifecycle.start),
-        authoring.complete(HOME, target, None),
-        authoring.update(HOME, target, ExperimentUpdate()),
-        authoring.add_variants(HOME, target, [NewVariant(name="c")]),
-        authoring.delete(HOME, target),
+        authoring.start(US, target),
+        authoring.complete(US, target, None),
+        authoring.update(US, target, ExperimentUpdate()),
+        authoring.add_variants(US, target, [NewVariant(name="c")]),
+        authoring.delete(US, target),
     ):
         refusal = await outcome(asked)
         assert isinstance(refusal, VersionConflict)
@@ -150,7 +149,7 @@ async def test_another_version_than_expected_is_a_conflict(
 
 
 async def test_the_version_expected_is_let_through(memory: Memory, authoring: Authoring) -> None:
-    started = await authoring.move(HOME, at(stored(memory, version=2), 2), lifecycle.start)
+    started = await authoring.start(US, at(stored(memory, version=2), 2))
 
     assert started.version == 3
 
@@ -162,14 +161,14 @@ async def test_a_refusal_writes_nothing(memory: Memory, authoring: Authoring) ->
     assert [
         type(await outcome(asked))
         for asked in (
-            authoring.move(HOME, at(experiment), lifecycle.start),
-            authoring.complete(HOME, at(experiment), "nobody"),
-            authoring.update(HOME, at(experiment), ExperimentUpdate(name="x", metadata=[])),
-            authoring.add_variants(HOME, at(experiment), [NewVariant(name="c", is_control=True)]),
-            authoring.add_variants(HOME, at(experiment), [NewVariant(name="b")]),
-            authoring.update_variant(HOME, control.id, VariantUpdate(label="x", name="y")),
-            authoring.change_variant(HOME, control.id, arms.deactivate),
-            authoring.remove_variant(HOME, control.id),
+            authoring.start(US, at(experiment)),
+            authoring.complete(US, at(experiment), "nobody"),
+            authoring.update(US, at(experiment), ExperimentUpdate(name="x", metadata=[])),
+            authoring.add_variants(US, at(experiment), [NewVariant(name="c", is_control=True)]),
+            authoring.add_variants(US, at(experiment), [NewVariant(name="b")]),
+            authoring.update_variant(US, control.id, VariantUpdate(label="x", name="y")),
+            authoring.deactivate_variant(US, control.id),
+            authoring.remove_variant(US, control.id),
         )
     ] == [IllegalTransition, NotFound, Invalid, Invalid, Invalid, Invalid, InUse, InUse]
     assert memory == Memory(experiments={experiment.id: experiment}, variants=before)
@@ -179,7 +178,7 @@ async def test_an_update_writes_what_changes(memory: Memory, authoring: Authorin
     experiment = stored(memory)
 
     updated = await authoring.update(
-        HOME, at(experiment), ExperimentUpdate(description=None, metrics=())
+        US, at(experiment), ExperimentUpdate(description=None, metrics=())
     )
 
     assert updated == replace(experiment, description=None, version=2, updated_at=LATER)
@@ -193,8 +192,8 @@ async def test_an_update_that_changes_nothing_writes_nothing(
     variant = arm(memory, experiment, "b")
     same = ExperimentUpdate(name=experiment.name, description=experiment.description)
 
-    assert await authoring.update(HOME, at(experiment), same) == experiment
-    edited = await authoring.update_variant(HOME, variant.id, VariantUpdate(label=variant.label))
+    assert await authoring.update(US, at(experiment), same) == experiment
+    edited = await authoring.update_variant(US, variant.id, VariantUpdate(label=variant.label))
 
     assert (edited.experiment, edited.variants) == (experiment, [variant])
     assert memory.writes == 0
@@ -207,17 +206,17 @@ async def test_a_rename_to_a_name_that_is_taken_is_refused(
     experiment = stored(memory)
 
     with pytest.raises(NameTaken):
-        await authoring.update(HOME, at(experiment), ExperimentUpdate(name="pay"))
+        await authoring.update(US, at(experiment), ExperimentUpdate(name="pay"))
 
     assert memory.experiments[experiment.id] == experiment
 
 
 async def test_a_deleted_experiment_takes_all_with_it(memory: Memory, authoring: Authoring) -> None:
     experiment, other = stored(memory), stored(memory, name="other")
-    await authoring.move(HOME, at(experiment), lifecycle.start)
+    await authoring.start(US, at(experiment))
     memory.definitions[experiment.id] = [make_metric_definition(experiment_id=experiment.id)]
 
-    assert await authoring.delete(HOME, at(experiment, version=2)) == experiment.id
+    assert await authoring.delete(US, at(experiment, version=2)) == experiment.id
 
     assert list(memory.experiments) == [other.id]
     assert {one.experiment_id for one in memory.variants.values()} == {other.id}

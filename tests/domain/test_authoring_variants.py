@@ -1,12 +1,11 @@
 from dataclasses import replace
 
-from domain import arms
 from domain.arms import VariantUpdate
 from domain.authoring import Authoring
 from domain.errors import NotFound
 from domain.experiments import ExperimentStatus
 from domain.variants import NewVariant
-from tests.domain.stored import HOME, LATER, arm, at, outcome, stored
+from tests.domain.stored import LATER, US, arm, at, outcome, stored
 from tests.fakes import Memory
 
 
@@ -16,7 +15,7 @@ async def test_added_variants_are_handed_back_without_the_others(
     experiment = stored(memory, status=ExperimentStatus.ACTIVE, phase=1)
 
     edited = await authoring.add_variants(
-        HOME, at(experiment), [NewVariant(name="c", traffic_weight=0.5)]
+        US, at(experiment), [NewVariant(name="c", traffic_weight=0.5)]
     )
 
     assert (edited.experiment.version, edited.experiment.phase) == (2, 2)
@@ -30,7 +29,7 @@ async def test_a_changed_variant_is_handed_back(memory: Memory, authoring: Autho
     experiment = stored(memory)
     variant = arm(memory, experiment, "b")
 
-    edited = await authoring.update_variant(HOME, variant.id, VariantUpdate(label="New"))
+    edited = await authoring.update_variant(US, variant.id, VariantUpdate(label="New"))
 
     assert edited.variants == [replace(variant, label="New", updated_at=LATER)]
     assert edited.experiment.version == 2
@@ -40,8 +39,8 @@ async def test_a_variant_goes_and_comes_back(memory: Memory, authoring: Authorin
     experiment = stored(memory, status=ExperimentStatus.ACTIVE, phase=1)
     variant = arm(memory, experiment, "b")
 
-    gone = await authoring.change_variant(HOME, variant.id, arms.deactivate)
-    back = await authoring.change_variant(HOME, variant.id, arms.reactivate)
+    gone = await authoring.deactivate_variant(US, variant.id)
+    back = await authoring.reactivate_variant(US, variant.id)
 
     assert [one.is_active for one in (*gone.variants, *back.variants)] == [False, True]
     assert [phase.weights for phase in memory.phases[experiment.id]] == [
@@ -54,8 +53,8 @@ async def test_a_variant_is_removed_from_a_draft(memory: Memory, authoring: Auth
     experiment = stored(memory)
     variant = arm(memory, experiment, "b")
 
-    assert await authoring.remove_variant(HOME, variant.id) == variant.id
+    assert await authoring.remove_variant(US, variant.id) == variant.id
 
     assert [one.name for one in memory.of(experiment.id)] == ["a"]
     assert memory.experiments[experiment.id].default_traffic_split == {"a": 0.5}
-    assert isinstance(await outcome(authoring.remove_variant(HOME, variant.id)), NotFound)
+    assert isinstance(await outcome(authoring.remove_variant(US, variant.id)), NotFound)

@@ -1,14 +1,13 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 import anyio
 import pytest
 
-from domain import lifecycle
 from domain.arms import VariantUpdate
+from domain.audit import Deed
 from domain.authoring import Authoring
 from domain.editing import ExperimentUpdate
 from domain.errors import Invalid, InvalidInput, NotFound, VersionConflict
@@ -16,7 +15,7 @@ from domain.experiments import Edit, Experiment, ExperimentStatus
 from domain.ids import ProjectId
 from domain.lifecycle import IllegalTransition
 from domain.variants import NewVariant, Variant
-from tests.domain.stored import HOME, LATER, arm, at, outcome, stored
+from tests.domain.stored import LATER, US, arm, at, outcome, stored
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 
 Rival = Callable[[], Awaitable[object]]
@@ -39,14 +38,14 @@ class OvertakenExperiments(FakeExperiments):
         self._overtaken = overtaken
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, now: datetime
+        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
     ) -> Experiment | None:
         await self._overtaken.strike()
-        return await super().save(project, seen, edit, now)
+        return await super().save(project, seen, edit, deed)
 
-    async def delete(self, project: ProjectId, seen: Experiment) -> bool:
+    async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         await self._overtaken.strike()
-        return await super().delete(project, seen)
+        return await super().delete(project, seen, deed)
 
 
 class OvertakenVariants(FakeVariants):
@@ -78,9 +77,7 @@ async def outcomes(asked: list[Awaitable[object]]) -> list[object]:
 async def test_of_twenty_starts_at_once_one_wins(memory: Memory, authoring: Authoring) -> None:
     experiment = stored(memory)
 
-    found = await outcomes(
-        [authoring.move(HOME, at(experiment), lifecycle.start) for _ in range(20)]
-    )
+    found = await outcomes([authoring.start(US, at(experiment)) for _ in range(20)])
 
     assert sum(isinstance(one, Experiment) for one in found) == 1
     assert sum(isinstance(one, IllegalTransition) for one in found) == 19
@@ -93,9 +90,7 @@ async def test_of_twenty_starts_of_one_version_one_wins(
 ) -> None:
     experiment = stored(memory)
 
-    found = await outcomes(
-        [authoring.move(HOME, at(experiment, 1), lifecycle.start) for _ in range(20)]
-    )
+    found = await outcomes([authoring.start(US, at(experiment, 1)) for _ in range(20)])
 
     conflicts = [one for one in found if isinstance(one, VersionConflict)]
     assert sum(isinstance(one, Experiment) for one in found) == 1
@@ -106,7 +101,7 @@ async def test_of_twenty_starts_of_one_version_one_wins(
 async def test_of_twenty_deletions_at_once_one_wins(memory: Memory, authoring: Authoring) -> None:
     experiment = stored(memory)
 
-    found = await outcomes([authoring.delete(HOME, at(experiment)) for _ in range(20)])
+    found = await outcomes([authoring.delete(US, at(experiment)) for _ in range(20)])
 
     assert found.count(experiment.id) == 1
     assert sum(isinstance(one, NotFound) for one in found) == 19
@@ -119,7 +114,7 @@ async def test_twenty_additions_at_once_are_all_kept(memory: Memory, authoring: 
     await outcomes(
         [
             authoring.add_variants(
-                HOME, at(experiment), [NewVariant(name=f"n{n}", traffic_weight=0.01)]
+                US, at(experiment), [NewVariant(name=f"n{n}", traffic_weight=0.01)]
             )
             for n in range(20)
         ]
@@ -136,10 +131,10 @@ async def test_who_was_overtaken_decides_again_on_the_new_state(
     memory: Memory, authoring: Authoring
 ) -> None:
     experiment = stored(memory)
-    overtaken = Overtaken([lambda: authoring.move(HOME, at(experiment), lifecycle.start)])
+    overtaken = Overtaken([lambda: authoring.start(US, at(experiment))])
     slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
 
-    updated = await slow.update(HOME, at(experiment), ExperimentUpdate(traffic_allocation=0.5))
+    updated = await slow.update(US, at(experiment), ExperimentUpdate(traffic_allocation=0.5))
 
     assert (updated.version, updated.phase) == (3, 2)
     assert [phase.traffic_allocation for phase in memory.phases[experiment.id]] == [1.0, 0.5]
@@ -149,11 +144,11 @@ async def test_who_was_overtaken_may_be_refused_by_the_new_state(
     memory: Memory, authoring: Authoring
 ) -> None:
     experiment = stored(memory)
-    overtaken = Overtaken([lambda: authoring.move(HOME, at(experiment), lifecycle.archive)])
+    overtaken = Overtaken([lambda: authoring.archive(US, at(experiment))])
     slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
 
     with pytest.raises(InvalidInput, match=r"^the experiment is ARCHIVED: its variants cannot"):
-        await slow.add_variants(HOME, at(experiment), [NewVariant(name="c")])
+        await slow.add_variants(US, at(experiment), [NewVariant(name="c")])
 
     assert memory.writes == 1
 
@@ -163,11 +158,11 @@ async def test_who_expected_a_version_and_was_overtaken_hears_of_it(
 ) -> None:
     experiment = stored(memory)
     overtaken = Overtaken(
-        [lambda: authoring.update(HOME, at(experiment), ExperimentUpdate(description=None))]
+        [lambda: authoring.update(US, at(experiment), ExperimentUpdate(description=None))]
     )
     slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
 
-    refusal = await outcome(slow.move(HOME, at(experiment, 1), lifecycle.start))
+    refusal = await outcome(slow.start(US, at(experiment, 1)))
 
     assert isinstance(refusal, VersionConflict)
     assert memory.experiments[experiment.id].status is ExperimentStatus.DRAFT
@@ -178,11 +173,11 @@ async def test_a_deletion_that_was_overtaken_is_tried_again(
 ) -> None:
     experiment = stored(memory)
     overtaken = Overtaken(
-        [lambda: authoring.update(HOME, at(experiment), ExperimentUpdate(description=None))]
+        [lambda: authoring.update(US, at(experiment), ExperimentUpdate(description=None))]
     )
     slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
 
-    assert await slow.delete(HOME, at(experiment)) == experiment.id
+    assert await slow.delete(US, at(experiment)) == experiment.id
 
     assert memory.experiments == {}
 
@@ -192,10 +187,10 @@ async def test_a_variant_that_was_removed_in_the_meantime_is_not_found(
 ) -> None:
     experiment = stored(memory)
     variant = arm(memory, experiment, "b")
-    overtaken = Overtaken([lambda: authoring.remove_variant(HOME, variant.id)])
+    overtaken = Overtaken([lambda: authoring.remove_variant(US, variant.id)])
     slow = Authoring(OvertakenExperiments(memory, overtaken), FakeVariants(memory), lambda: LATER)
 
-    refusal = await outcome(slow.update_variant(HOME, variant.id, VariantUpdate(label="x")))
+    refusal = await outcome(slow.update_variant(US, variant.id, VariantUpdate(label="x")))
 
     assert isinstance(refusal, NotFound)
     assert refusal.path == ("id",)
@@ -208,11 +203,11 @@ async def test_variants_of_one_version_are_never_written_as_those_of_another(
 ) -> None:
     experiment = stored(memory)
     variant = arm(memory, experiment, "b")
-    rival = partial(authoring.update_variant, HOME, variant.id, VariantUpdate(traffic_weight=0.4))
+    rival = partial(authoring.update_variant, US, variant.id, VariantUpdate(traffic_weight=0.4))
     overtaken = {"before": Overtaken(), "after": Overtaken()} | {moment: Overtaken([rival])}
     slow = Authoring(FakeExperiments(memory), OvertakenVariants(memory, **overtaken), lambda: LATER)
 
-    refusal = await outcome(slow.move(HOME, at(experiment), lifecycle.start))
+    refusal = await outcome(slow.start(US, at(experiment)))
 
     assert isinstance(refusal, Invalid)
     assert "they sum to 0.9" in str(refusal)

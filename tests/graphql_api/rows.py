@@ -20,10 +20,11 @@ from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.metrics import Metrics
 from persistence.models import PROJECTS
-from persistence.tables import projects
+from persistence.people_tables import projects
 from tests.factories import (
     NOON,
     make_assignment,
+    make_deed,
     make_experiment,
     make_metric,
     make_metric_definition,
@@ -41,6 +42,9 @@ class Rows:
     definitions: list[MetricDefinition] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
+
+
+AUTHENTICATION = "ab_api_keys"  # what it reads is counted in a test of its own
 
 
 def database_of(app: Starlette) -> Database:
@@ -66,7 +70,7 @@ async def put(app: Starlette, rows: Rows, project: ProjectId | None = None) -> N
     for experiment in rows.experiments:
         variants = [one for one in rows.variants if one.experiment_id == experiment.id]
         definitions = [one for one in rows.definitions if one.experiment_id == experiment.id]
-        await Experiments(database).create(owner, experiment, variants, definitions)
+        await Experiments(database).create(owner, experiment, variants, definitions, make_deed())
     await Assignments(database).add(owner, rows.assignments)
     await Metrics(database).add(owner, rows.metrics)
 

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import httpx
 
-ENVIRONMENT = {"PATH": os.defpath, "ABGRAPH_PORT": "0", "ABGRAPH_LOG_LEVEL": "info"}
+KEY = "abk_of-the-tests-of-serving"
+AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
+ENVIRONMENT = {
+    "PATH": os.defpath,
+    "ABGRAPH_PORT": "0",
+    "ABGRAPH_LOG_LEVEL": "info",
+    "ABGRAPH_BOOTSTRAP_SERVER_KEY": KEY,
+}
 COMMAND = (sys.executable, "-m", "graphql_api.cli")
 ANSWERS = "answers on http://"
 
@@ -64,10 +71,12 @@ class Serving:
 
 
 @contextlib.asynccontextmanager
-async def started(*flags: str, **environment: str | Path) -> AsyncIterator[Serving]:
+async def started(
+    *flags: str, command: tuple[str, ...] = COMMAND, **environment: str | Path
+) -> AsyncIterator[Serving]:
     with tempfile.NamedTemporaryFile(prefix="abgraph-") as log:
         process = subprocess.Popen(  # noqa: ASYNC220, S603  our own command
-            [*COMMAND, "serve", *flags],
+            [*command, "serve", *flags],
             env={**ENVIRONMENT, **{name: str(value) for name, value in environment.items()}},
             stderr=log,
         )
@@ -84,7 +93,7 @@ async def started(*flags: str, **environment: str | Path) -> AsyncIterator[Servi
 
 @contextlib.asynccontextmanager
 async def serving(*flags: str, **environment: str | Path) -> AsyncIterator[Serving]:
-    async with started(*flags, **environment) as server:
+    async with started(*flags, command=COMMAND, **environment) as server:
         await server.answers()
         yield server
 

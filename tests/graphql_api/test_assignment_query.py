@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 
 from graphql_api.types.view import global_id
 from tests.graphql_api.conftest import Graph
-from tests.graphql_api.rows import database_of, id_of, other_project, populate
+from tests.graphql_api.rows import AUTHENTICATION, database_of, id_of, other_project, populate
 from tests.persistence.statements import counted
 
 ASSIGNMENT = """query ($experiment: ExperimentBy!, $userId: String!) {
@@ -97,7 +97,7 @@ async def test_what_cannot_be_asked_is_refused(
 async def test_it_costs_two_statements(app: Starlette, graph: Graph) -> None:
     await populate(app, name="checkout", variants=1, assignments=1)
 
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         await graph(ASSIGNMENT, experiment={"name": "checkout"}, userId="v0-u0")
 
     assert len(seen) == 2

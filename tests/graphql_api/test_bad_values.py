@@ -20,6 +20,7 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "NUL": ({"a": ["\0"]}, "must not hold the character NUL"),
     "NUL in a key": ([{"\0": 1}], "must not hold the character NUL"),
     "65 bits": ({"a": 2**63}, "must not hold an integer of more than 64 bits"),
+    "100 bits": ({"a": 2**100}, "must not hold an integer of more than 64 bits"),
     "a text": ("text", "must be a JSON object or list"),
     "a number": (7, "must be a JSON object or list"),
     "a truth": (True, "must be a JSON object or list"),

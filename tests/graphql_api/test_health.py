@@ -27,7 +27,7 @@ async def test_a_server_with_a_migrated_database_is_ready(graph: Graph) -> None:
 async def test_a_server_on_an_older_revision_is_alive_but_not_ready(
     graph: Graph, database_url: str
 ) -> None:
-    await revisions.downgrade(database_url, "010")
+    await revisions.downgrade(database_url, "014")
 
     ready, alive = await graph.http.get("/readyz"), await graph.http.get("/healthz")
 
@@ -35,15 +35,15 @@ async def test_a_server_on_an_older_revision_is_alive_but_not_ready(
     assert ready.json() == {
         "status": "not ready",
         "problems": [
-            "revision 011 is not applied: run abgraph migrate",
-            "revision 012 is not applied: run abgraph migrate",
+            "revision 015 is not applied: run abgraph migrate",
+            "revision 016 is not applied: run abgraph migrate",
         ],
     }
     assert alive.status_code == 200
 
 
 async def test_a_server_is_ready_again_after_the_migration(graph: Graph, database_url: str) -> None:
-    await revisions.downgrade(database_url, "011")
+    await revisions.downgrade(database_url, "015")
     before = await graph.http.get("/readyz")
     await revisions.upgrade(database_url)
 

@@ -3,12 +3,14 @@
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import orjson
 import pytest
+from sqlalchemy.schema import DropTable
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -16,21 +18,20 @@ from starlette.routing import Route
 from domain.authoring import Authoring
 from domain.errors import Unavailable
 from domain.experiments import Experiment, ExperimentFilter
-from domain.ids import NIL, ProjectId
+from domain.ids import ProjectId
 from domain.paging import Page, Window
+from domain.projects import Project
 from graphql_api import logs
 from graphql_api.app import create_app
 from graphql_api.context import Context, Services
 from graphql_api.documents import MAX_BODY
-from graphql_api.loaders import Stores
 from graphql_api.request_log import RequestLog
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from graphql_api.transport import GraphQLEndpoint
-from persistence.assignments import Assignments
 from persistence.engine import Database
-from persistence.metrics import Metrics
-from tests.factories import NOON
+from persistence.people_tables import api_keys
+from tests.factories import NOON, make_caller
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 from tests.graphql_api.conftest import Graph
 
@@ -322,12 +323,12 @@ async def test_head_is_answered_as_get_is(graph: Graph) -> None:
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 async def test_other_methods_are_405_and_told_what_is_allowed(graph: Graph, method: str) -> None:
     response = await graph.http.request(method, "/graphql", json=TYPENAME)
 
     assert (response.status_code, codes(response)) == (405, ["BAD_USER_INPUT"])
-    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
@@ -411,19 +412,21 @@ class BrokenExperiments(FakeExperiments):
 
 
 @pytest.fixture
-async def broken(database: Database) -> AsyncIterator[Graph]:
+def broken(app: Starlette, project: Project) -> Graph:
     experiments, variants = BrokenExperiments(Memory()), FakeVariants(Memory())
-    stores = Stores(
-        experiments=experiments,
-        variants=variants,
-        assignments=Assignments(database),
-        metrics=Metrics(database),
+    whole: Services = app.state.services
+    services = replace(
+        whole,
+        stores=replace(whole.stores, experiments=experiments, variants=variants),
+        authoring=Authoring(experiments, variants, lambda: NOON),
     )
-    services = Services(stores=stores, authoring=Authoring(experiments, variants, lambda: NOON))
-    endpoint = GraphQLEndpoint(schema, lambda: Context(services, ProjectId(NIL)), with_page=False)
+    caller = make_caller(project.id)
+    endpoint = GraphQLEndpoint(
+        schema, lambda _: Context(services, caller, "127.0.0.1"), with_page=False
+    )
     routes = [Route("/graphql", endpoint.answer, methods=["GET", "POST"])]
-    async with client(Starlette(routes=routes, middleware=[Middleware(RequestLog)])) as http:
-        yield Graph(http)
+    bare = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
+    return Graph(httpx.ASGITransport(bare, raise_app_exceptions=False), None)
 
 
 @pytest.fixture
@@ -479,11 +482,12 @@ async def test_a_database_that_is_away_is_503_where_nothing_was_answered(broken:
 
 
 async def test_a_fault_outside_of_an_operation_is_500_and_masked_too(
-    app: Starlette, graph: Graph, log: io.StringIO
+    graph: Graph, database: Database, log: io.StringIO
 ) -> None:
-    del app.state.project
-    async with client(app) as http:
-        response = await http.post("/graphql", json=TYPENAME, headers={"X-Request-Id": "r-2"})
+    async with database.begin() as connection:
+        await connection.execute(DropTable(api_keys))
+
+    response = await graph.http.post("/graphql", json=TYPENAME, headers={"X-Request-Id": "r-2"})
 
     assert response.status_code == 500
     [error] = response.json()["errors"]

@@ -7,9 +7,18 @@ from starlette.applications import Starlette
 
 from domain.experiments import Edit, ExperimentChanges
 from persistence.experiments import Experiments
-from tests.factories import NOON, make_experiment, make_phase, make_variant
+from tests.factories import make_deed, make_experiment, make_phase, make_variant
 from tests.graphql_api.conftest import Graph
-from tests.graphql_api.rows import Rows, database_of, ids_of, own_project, populate, put, shown
+from tests.graphql_api.rows import (
+    AUTHENTICATION,
+    Rows,
+    database_of,
+    ids_of,
+    own_project,
+    populate,
+    put,
+    shown,
+)
 from tests.persistence.statements import counted
 
 DEEP = """{ experiments(first: 100) { nodes { variants { assignments(first: 10) {
@@ -35,7 +44,7 @@ EDGES = {
 
 
 async def statements(app: Starlette, graph: Graph, query: str) -> int:
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         await graph(query)
     return len(seen)
 
@@ -46,7 +55,7 @@ async def test_four_levels_are_four_statements(
 ) -> None:
     rows = await populate(app, experiments=experiments, variants=2, assignments=2, metrics=1)
 
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         answer = await graph(DEEP)
 
     assert len(seen) == 4
@@ -177,7 +186,7 @@ async def test_phases_are_shown_oldest_first(app: Starlette, graph: Graph) -> No
     for number in (1, 2):
         phase = make_phase(experiment_id=experiment.id, number=number, weights={"v0": 1 / number})
         edit = Edit(changes=ExperimentChanges(phase=number), phase=phase)
-        saved = await stores.save(project, replace(experiment, version=number), edit, NOON)
+        saved = await stores.save(project, replace(experiment, version=number), edit, make_deed())
         assert saved is not None
 
     answer = await graph("{ experiments { nodes { phases { number weights openedAt } } } }")
@@ -215,7 +224,7 @@ async def test_only_what_is_selected_is_read(
 async def test_the_count_alone_reads_no_page(app: Starlette, graph: Graph) -> None:
     await populate(app, variants=2, assignments=3)
 
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         answer = await graph("{ experiments { nodes { assignments(first: 1) { totalCount } } } }")
 
     assert answer["experiments"]["nodes"] == [{"assignments": {"totalCount": 6}}]

@@ -8,7 +8,14 @@ from starlette.applications import Starlette
 
 from domain.ids import new_id
 from tests.graphql_api.conftest import Graph
-from tests.graphql_api.rows import database_of, id_of, ids_of, other_project, populate
+from tests.graphql_api.rows import (
+    AUTHENTICATION,
+    database_of,
+    id_of,
+    ids_of,
+    other_project,
+    populate,
+)
 from tests.persistence.statements import counted
 
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
@@ -52,7 +59,7 @@ async def test_many_nodes_are_one_statement_for_each_type(app: Starlette, graph:
     rows = await populate(app, variants=5, assignments=2, metrics=1)
     ids = ids_of([*rows.experiments, *rows.variants, *rows.assignments, *rows.metrics])
 
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         answer = await graph(NODES, ids=ids)
 
     assert [node["id"] for node in answer["nodes"]] == ids
@@ -121,7 +128,7 @@ async def test_what_is_no_id_of_this_server_is_refused(graph: Graph, id: str) ->
 
 async def test_at_most_a_hundred_nodes_are_read_at_once(app: Starlette, graph: Graph) -> None:
     [experiment] = (await populate(app)).experiments
-    async with counted(database_of(app)) as seen:
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
         [error] = await graph.errors(NODES, ids=[id_of(experiment)] * 101)
 
     assert error["message"] == "ids has 101 entries: at most 100 are allowed"

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from graphql_api.app import create_app
+from graphql_api.app import begin, create_app
 from graphql_api.settings import Settings
 from persistence import revisions
 from persistence.embedded import EmbeddedPostgres
+from tests.graphql_api.conftest import SERVER_KEY
 from tests.persistence.servers import open_folder, postmaster
 
 LIMIT = 5.0  # seconds
@@ -81,6 +82,7 @@ async def server() -> AsyncIterator[Server]:
         try:
             url = await postgres.start()
             await revisions.upgrade(url)
+            await begin(Settings(bootstrap_server_key=SERVER_KEY), url)
             yield Server(home, postgres, url)
         finally:
             await postgres.stop()
@@ -117,7 +119,11 @@ class Client:
 async def client(app: Starlette) -> AsyncIterator[Client]:
     """Of a server that has worked before, and works again afterwards: with one failure at most."""
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://abgraph") as http:
+    async with httpx.AsyncClient(
+        transport=transport,
+        base_url="http://abgraph",
+        headers={"Authorization": f"Bearer {SERVER_KEY}"},
+    ) as http:
         client = Client(http)
         await client.send(CREATE, name="kept")
         await asyncio.gather(*(client.names() for _ in range(20)))

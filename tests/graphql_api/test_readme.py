@@ -21,7 +21,12 @@ async def answers(graph: Graph) -> list[dict[str, Any]]:
 
 
 def test_there_is_something_to_run() -> None:
-    assert [snippet.split()[0] for snippet in SNIPPETS] == ["mutation", "mutation", "{"]
+    assert [snippet.split()[0] for snippet in SNIPPETS] == [
+        "mutation",
+        "mutation",
+        "{",
+        "mutation",
+    ]
     assert len(COMMANDS) == 1
 
 
@@ -62,11 +67,15 @@ async def test_the_command_for_a_shell_is_a_request(
     graph: Graph, answers: list[dict[str, Any]]
 ) -> None:
     arguments = shlex.split(COMMANDS[0].replace("\\\n", " "))
-    header = arguments[arguments.index("-H") + 1].split(": ")
+    given = dict(
+        arguments[place + 1].split(": ") for place, word in enumerate(arguments) if word == "-H"
+    )
+    header = given | {"Authorization": graph.http.headers["Authorization"]}
     body = arguments[arguments.index("-d") + 1]
 
-    response = await graph.http.post("/graphql", content=body, headers=dict([header]))
+    response = await graph.http.post("/graphql", content=body, headers=header)
 
+    assert given["Authorization"] == "Bearer $SERVER_KEY"
     assert arguments[2] == "http://127.0.0.1:8000/graphql"
     assert orjson.loads(response.content)["data"]["experiments"]["nodes"] == [
         {
@@ -78,4 +87,4 @@ async def test_the_command_for_a_shell_is_a_request(
             ],
         }
     ]
-    assert len(answers) == 3
+    assert len(answers) == len(SNIPPETS)

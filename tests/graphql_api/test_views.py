@@ -24,6 +24,7 @@ SCALARS: dict[Any, set[str]] = {
     datetime: {"DateTime"},
     UUID: {"ID"},
     Json: {"JSON"},
+    list[str]: {"String"},
 }
 
 
@@ -34,7 +35,7 @@ def _shown(view: type[View]) -> GraphQLObjectType:
 
 
 def _names(annotation: Any) -> set[str]:
-    known = SCALARS.get(annotation)
+    known = SCALARS.get(getattr(annotation, "__supertype__", annotation))
     if known is not None:
         return known
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):

@@ -99,6 +99,32 @@ _CHANGES = {
                propensity = 0.125
          WHERE user_id = 'ada'
     """,
+    "013": "UPDATE ab_projects SET plan = 'free' WHERE name = 'Own'",
+    "014": """
+        INSERT INTO ab_users (id, email, name, password_hash, disabled_at)
+        VALUES ('c0000000-0000-7000-8000-000000000001', 'ada@shop.example', 'Ada', '$', NULL),
+               ('c0000000-0000-7000-8000-000000000002', 'bob@shop.example', '', '$', '2026-05-01');
+        INSERT INTO ab_memberships (project_id, user_id, role)
+        SELECT ab_projects.id, ab_users.id, 'viewer' FROM ab_projects, ab_users;
+        INSERT INTO ab_sessions (id, project_id, user_id, token_hash, expires_at)
+        SELECT gen_random_uuid(), project_id, user_id, md5(project_id || '/' || user_id)::bytea,
+               '2026-06-01'
+          FROM ab_memberships
+    """,
+    "015": """
+        INSERT INTO ab_api_keys (id, project_id, name, prefix, key_hash, scopes, allowed_origins,
+                                 last_used_at, expires_at, revoked_at)
+        SELECT gen_random_uuid(), id, 'tracker', 'abk_12345678', id::text::bytea, '["track"]',
+               '["*"]', '2026-05-01', '2027-05-01', '2026-05-02'
+          FROM ab_projects
+    """,
+    "016": """
+        INSERT INTO ab_audit (id, project_id, happened_at, actor_kind, actor_name, action,
+                              subject_id, subject_name, changes)
+        SELECT gen_random_uuid(), id, '2026-05-01', 'operator', 'root', 'project.plan', id, name,
+               '{"plan": "FREE"}'
+          FROM ab_projects
+    """,
 }
 
 

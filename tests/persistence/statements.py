@@ -24,14 +24,17 @@ class Statement(str):
 
 
 @asynccontextmanager
-async def counted(database: Database, *, framed: bool = False) -> AsyncIterator[list[Statement]]:
-    """`framed` counts what begins and ends transactions too."""
+async def counted(
+    database: Database, *, framed: bool = False, besides: str | None = None
+) -> AsyncIterator[list[Statement]]:
+    """`framed` counts what begins and ends transactions too; what names the table `besides` does
+    not count."""
+    ignored = TYPES if besides is None else (*TYPES, besides)
     seen: list[Statement] = []
     heard: set[asyncpg.Connection] = set()
-    engine = database.engine.sync_engine
 
     def note(text: str, arguments: Sequence[object]) -> None:
-        if (framed or not text.startswith(FRAME)) and not any(part in text for part in TYPES):
+        if (framed or not text.startswith(FRAME)) and not any(part in text for part in ignored):
             seen.append(Statement(text))
             seen[-1].arguments = arguments
 
@@ -45,13 +48,13 @@ async def counted(database: Database, *, framed: bool = False) -> AsyncIterator[
         heard.add(connection.driver_connection)
         connection.driver_connection.add_query_logger(driver_ran)
 
-    event.listen(engine, "checkout", hear)
-    event.listen(engine, "before_cursor_execute", core_runs)
+    event.listen(database.engine.sync_engine, "checkout", hear)
+    event.listen(database.engine.sync_engine, "before_cursor_execute", core_runs)
     try:
         yield seen
         await asyncio.sleep(0)  # the driver tells what it did at its next turn
     finally:
-        event.remove(engine, "checkout", hear)
-        event.remove(engine, "before_cursor_execute", core_runs)
+        event.remove(database.engine.sync_engine, "checkout", hear)
+        event.remove(database.engine.sync_engine, "before_cursor_execute", core_runs)
         for driver in heard:
             driver.remove_query_logger(driver_ran)

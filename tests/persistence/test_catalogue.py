@@ -5,12 +5,23 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import asyncpg
 import pytest
 
+from persistence.columns import metadata
 from persistence.engine import Database
-from persistence.tables import metadata
 from tests.persistence.catalogue import catalogue
 
 PER_USER = ("ab_assignments", "ab_metrics")  # distributed by user_id
-REFERENCE = ("ab_experiments", "ab_metric_definitions", "ab_phases", "ab_projects", "ab_variants")
+REFERENCE = (
+    "ab_api_keys",
+    "ab_audit",
+    "ab_experiments",
+    "ab_memberships",
+    "ab_metric_definitions",
+    "ab_phases",
+    "ab_projects",
+    "ab_sessions",
+    "ab_users",
+    "ab_variants",
+)
 
 UNIQUE_INDEXES = """
 SELECT indexrelid::regclass::text, ARRAY(SELECT attname::text FROM pg_attribute

@@ -10,7 +10,8 @@ from sqlalchemy import Boolean, QueuePool, Select, bindparam, func, insert, make
 from domain.errors import BadRequest, Unavailable
 from persistence.engine import Database
 from persistence.models import EXPERIMENTS, PROJECTS
-from persistence.tables import experiments, projects
+from persistence.people_tables import projects
+from persistence.tables import experiments
 from tests.factories import make_project
 from tests.persistence.graphs import stored, stored_experiment, stored_project
 from tests.persistence.servers import ask

@@ -25,6 +25,7 @@ from persistence.variants import Variants
 from tests.factories import (
     NOON,
     make_assignment,
+    make_deed,
     make_experiment,
     make_metric,
     make_metric_definition,
@@ -38,6 +39,7 @@ from tests.persistence.statements import counted
 LATER = NOON + timedelta(hours=1)
 RENAMED = Edit(changes=ExperimentChanges(name="renamed", description=None))
 PAGE = Window(ordering=NEWEST_FIRST)
+DEED = make_deed(at=LATER)
 EVERYTHING = ExperimentFilter(status=frozenset(ExperimentStatus))
 
 
@@ -70,11 +72,12 @@ async def test_variants_are_created_in_one_statement_however_many(
     definition = make_metric_definition(experiment_id=experiment.id)
 
     async with counted(database) as statements:
-        await store.create(home, experiment, variants, [definition])
+        await store.create(home, experiment, variants, [definition], DEED)
 
-    tables = ["ab_experiments", *(["ab_variants"] if count else []), "ab_metric_definitions"]
-    assert [statement.split()[:3] for statement in statements] == [
-        ["INSERT", "INTO", table] for table in tables
+    tables = ["experiments", *(["variants"] if count else []), "metric_definitions", "audit"]
+    assert "FROM ab_projects" in statements[0]  # what the plan allows
+    assert [statement.split()[:3] for statement in statements[1:]] == [
+        ["INSERT", "INTO", f"ab_{table}"] for table in tables
     ]
     found = await Variants(database).by_experiment(home, [experiment.id])
     assert list(found.get(experiment.id, ())) == variants
@@ -85,7 +88,7 @@ async def test_what_is_created_belongs_to_the_project_that_asks(
 ) -> None:
     experiment = make_experiment(project_id=elsewhere)
 
-    await store.create(home, experiment, (), ())
+    await store.create(home, experiment, (), (), DEED)
 
     assert await store.by_ids(home, [experiment.id]) == {
         experiment.id: replace(experiment, project_id=home)
@@ -100,19 +103,23 @@ async def test_of_a_creation_that_fails_nothing_is_kept(
     twins = [make_variant(experiment_id=experiment.id, name="a") for _ in range(2)]
 
     with pytest.raises(NameTaken) as refusal:
-        await store.create(home, experiment, twins, ())
+        await store.create(home, experiment, twins, (), DEED)
 
     assert refusal.value.path == ("name",)
     assert await everything(database_url) == before
 
 
-async def test_a_small_edit_is_one_statement(
+async def test_a_small_edit_is_one_statement_and_a_line_in_the_audit(
     database: Database, store: Experiments, home: ProjectId, seen: Experiment
 ) -> None:
     async with counted(database) as statements:
-        saved = await store.save(home, seen, RENAMED, LATER)
+        saved = await store.save(home, seen, RENAMED, DEED)
 
-    assert [statement.split()[:2] for statement in statements] == [["UPDATE", "ab_experiments"]]
+    assert [statement.split()[:2] for statement in statements] == [
+        ["UPDATE", "ab_experiments"],
+        ["INSERT", "INTO"],
+    ]
+    assert "ab_audit" in statements[1]
     assert saved == replace(seen, name="renamed", description=None, version=2, updated_at=LATER)
     assert await store.by_ids(home, [seen.id]) == {seen.id: saved}
 
@@ -136,7 +143,7 @@ async def test_an_edit_of_everything_is_a_statement_for_each_kind_of_change(
     )
 
     async with counted(database) as statements:
-        saved = await store.save(home, seen, edit, LATER)
+        saved = await store.save(home, seen, edit, DEED)
 
     assert [statement.split("ab_")[1].split()[0].strip("(") for statement in statements] == [
         "experiments",
@@ -146,6 +153,7 @@ async def test_an_edit_of_everything_is_a_statement_for_each_kind_of_change(
         "metric_definitions",
         "metric_definitions",
         "phases",
+        "audit",
     ]
     assert saved is not None
     kept = replace(first, label=None, traffic_weight=0.25, updated_at=LATER)
@@ -175,8 +183,8 @@ async def test_whoever_was_overtaken_writes_nothing(
     )
 
     async with counted(database) as statements:
-        assert await store.save(home, replace(stored, version=version), edit, LATER) is None
-        assert await store.delete(home, replace(stored, version=version)) is False
+        assert await store.save(home, replace(stored, version=version), edit, DEED) is None
+        assert await store.delete(home, replace(stored, version=version), DEED) is False
 
     assert [statement.split()[0] for statement in statements] == ["UPDATE", "DELETE"]
     assert await everything(database_url) == before
@@ -192,8 +200,8 @@ async def test_another_project_neither_changes_nor_deletes(
     stored = await stored_experiment(database, home)
     before = await everything(database_url)
 
-    assert await store.save(elsewhere, stored, RENAMED, LATER) is None
-    assert await store.delete(elsewhere, stored) is False
+    assert await store.save(elsewhere, stored, RENAMED, DEED) is None
+    assert await store.delete(elsewhere, stored, DEED) is False
     assert await everything(database_url) == before
 
 
@@ -207,7 +215,7 @@ async def test_an_edit_reaches_no_variant_of_another_experiment(
         changed={changed.id: VariantChanges(label="theirs")}, removed=frozenset({removed.id})
     )
 
-    assert await store.save(home, seen, edit, LATER) is not None
+    assert await store.save(home, seen, edit, DEED) is not None
 
     assert (await everything(database_url))["ab_variants"] == before
 
@@ -220,7 +228,7 @@ async def test_of_an_edit_that_fails_nothing_is_kept(
     edit = replace(RENAMED, changed={first.id: VariantChanges(name=second.name)})
 
     with pytest.raises(NameTaken):
-        await store.save(home, seen, edit, LATER)
+        await store.save(home, seen, edit, DEED)
 
     assert await everything(database_url) == before
 
@@ -233,8 +241,8 @@ async def test_a_name_is_taken_within_a_project_alone(
     taken = Edit(changes=ExperimentChanges(name=seen.name))
 
     with pytest.raises(NameTaken):
-        await store.save(home, mine, taken, LATER)
-    saved = await store.save(elsewhere, theirs, taken, LATER)
+        await store.save(home, mine, taken, DEED)
+    saved = await store.save(elsewhere, theirs, taken, DEED)
 
     assert saved is not None
     assert saved.name == seen.name
@@ -246,7 +254,9 @@ async def test_a_deletion_takes_all_that_hangs_on_it_in_one_statement(
     before = await everything(database_url)
     doomed = make_experiment()
     variant = make_variant(experiment_id=doomed.id)
-    await store.create(home, doomed, [variant], [make_metric_definition(experiment_id=doomed.id)])
+    await store.create(
+        home, doomed, [variant], [make_metric_definition(experiment_id=doomed.id)], DEED
+    )
     user = make_assignment(experiment_id=doomed.id, variant_id=variant.id)
     event = make_metric(
         experiment_id=doomed.id,
@@ -257,14 +267,16 @@ async def test_a_deletion_takes_all_that_hangs_on_it_in_one_statement(
     await Assignments(database).add(home, [user])
     await Metrics(database).add(home, [event])
     edit = Edit(phase=make_phase(experiment_id=doomed.id))
-    saved = await store.save(home, doomed, edit, LATER)
+    saved = await store.save(home, doomed, edit, DEED)
     assert saved is not None
 
     async with counted(database) as statements:
-        assert await store.delete(home, saved) is True
+        assert await store.delete(home, saved, DEED) is True
 
-    assert [statement.split()[0] for statement in statements] == ["DELETE"]
-    assert await everything(database_url) == before
+    assert [statement.split()[0] for statement in statements] == ["DELETE", "INSERT"]
+    after = dict(await everything(database_url))
+    assert len(after.pop("ab_audit")) == 3
+    assert after == {table: rows for table, rows in before.items() if table != "ab_audit"}
 
 
 async def test_every_read_is_one_statement_whatever_the_number(
@@ -293,7 +305,7 @@ async def test_no_read_shows_what_is_of_another_project(
     active = ExperimentStatus.ACTIVE
     theirs = await stored_experiment(database, elsewhere, name="theirs", status=active)
     phase = make_phase(experiment_id=theirs.id)
-    assert await store.save(elsewhere, theirs, Edit(phase=phase), LATER) is not None
+    assert await store.save(elsewhere, theirs, Edit(phase=phase), DEED) is not None
 
     assert await store.by_ids(home, [theirs.id]) == {}
     assert await store.by_names(home, ["theirs"]) == {}
@@ -320,5 +332,5 @@ async def test_what_was_never_there_is_neither_saved_nor_deleted(
 ) -> None:
     nobody = make_experiment(id=new_id())
 
-    assert await store.save(home, nobody, RENAMED, LATER) is None
-    assert await store.delete(home, nobody) is False
+    assert await store.save(home, nobody, RENAMED, DEED) is None
+    assert await store.delete(home, nobody, DEED) is False

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from domain.experiments import ExperimentStatus
 from domain.ids import NIL
 from domain.variants import Variant
+from persistence.columns import metadata
 from persistence.engine import Database
 from persistence.models import (
     EXPERIMENTS,
@@ -31,14 +32,19 @@ from persistence.models import (
     ModelsDiffer,
     validate_models,
 )
-from persistence.tables import experiments, metadata
+from persistence.tables import experiments
 from tests.factories import (
     make_assignment,
+    make_deed,
     make_experiment,
+    make_key,
+    make_membership,
     make_metric,
     make_metric_definition,
     make_phase,
     make_project,
+    make_session,
+    make_user,
     make_variant,
 )
 from tests.persistence.graphs import stored, stored_experiment, stored_project
@@ -182,7 +188,12 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
         **owner, variant_id=variant.id, assignment_id=assignment.id, user_id=assignment.user_id
     )
     definition, phase = make_metric_definition(**owner), make_phase(**owner)
-    made = [project, experiment, phase, variant, definition, assignment, metric]
+    user, key = make_user(), make_key(project_id=project.id, scopes=[])
+    belonging = {"project_id": project.id, "user_id": user.id}
+    people = [user, make_membership(**belonging), make_session(**belonging), key]
+    entry = make_deed().entry(project.id, experiment.id, "checkout", {"a": [None]})
+    made = [project, *people, entry]
+    made += [experiment, phase, variant, definition, assignment, metric]
 
     for model, entity in zip(MODELS, made, strict=True):
         await stored(database, model, entity)

@@ -1,7 +1,7 @@
 from sqlalchemy import func, literal, select, update
 
 from persistence.engine import Database
-from persistence.tables import projects
+from persistence.people_tables import projects
 from tests.persistence.statements import counted
 
 KEPT = select(literal(1))

@@ -22,12 +22,13 @@ from domain.variants import Variant, VariantChanges, VariantStore
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.variants import Variants
-from tests.factories import NOON, make_experiment, make_phase, make_variant
+from tests.factories import NOON, make_deed, make_experiment, make_phase, make_variant
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 from tests.persistence.graphs import stored_project
 
 HOUR = timedelta(hours=1)
 LATER = NOON + HOUR
+DEED = make_deed(at=LATER)
 EVERYTHING = ExperimentFilter(status=frozenset(ExperimentStatus))
 BY_NAME = Ordering(ExperimentOrderField.NAME, descending=False)
 
@@ -42,7 +43,7 @@ class Stores:
     async def made(self, project: ProjectId | None = None, **changes: Any) -> Experiment:
         owner = project or self.home
         experiment = make_experiment(project_id=owner, **changes)
-        await self.experiments.create(owner, experiment, (), ())
+        await self.experiments.create(owner, experiment, (), (), DEED)
         return experiment
 
     async def with_variants(self, *names: str) -> tuple[Experiment, list[Variant]]:
@@ -51,7 +52,7 @@ class Stores:
             make_variant(experiment_id=experiment.id, name=name, position=place)
             for place, name in enumerate(names)
         ]
-        await self.experiments.create(self.home, experiment, variants, ())
+        await self.experiments.create(self.home, experiment, variants, (), DEED)
         return experiment, variants
 
     async def of(self, experiment: Experiment) -> list[Variant]:
@@ -111,8 +112,8 @@ async def test_another_project_changes_nothing(stores: Stores) -> None:
     experiment = await stores.made()
     edit = Edit(changes=ExperimentChanges(name="theirs"))
 
-    assert await stores.experiments.save(stores.elsewhere, experiment, edit, LATER) is None
-    assert await stores.experiments.delete(stores.elsewhere, experiment) is False
+    assert await stores.experiments.save(stores.elsewhere, experiment, edit, DEED) is None
+    assert await stores.experiments.delete(stores.elsewhere, experiment, DEED) is False
     assert await stores.experiments.by_ids(stores.home, [experiment.id]) == {
         experiment.id: experiment
     }
@@ -121,7 +122,7 @@ async def test_another_project_changes_nothing(stores: Stores) -> None:
 async def test_a_new_experiment_is_of_the_project_that_asks(stores: Stores) -> None:
     experiment = make_experiment(project_id=stores.elsewhere)
 
-    await stores.experiments.create(stores.home, experiment, (), ())
+    await stores.experiments.create(stores.home, experiment, (), (), DEED)
 
     found = await stores.experiments.by_ids(stores.home, [experiment.id])
     assert found == {experiment.id: replace(experiment, project_id=stores.home)}
@@ -145,7 +146,7 @@ async def test_a_new_name_must_be_free(stores: Stores) -> None:
     edit = Edit(changes=ExperimentChanges(name="taken"))
 
     with pytest.raises(NameTaken):
-        await stores.experiments.save(stores.home, experiment, edit, LATER)
+        await stores.experiments.save(stores.home, experiment, edit, DEED)
 
     assert await stores.listed() == ["checkout", "taken"]
 
@@ -164,7 +165,7 @@ async def test_two_variants_do_not_come_to_one_name(stores: Stores) -> None:
 
     for edit in (renamed, added):
         with pytest.raises(NameTaken):
-            await stores.experiments.save(stores.home, experiment, edit, LATER)
+            await stores.experiments.save(stores.home, experiment, edit, DEED)
 
     assert await stores.of(experiment) == [first, second]
 
@@ -181,7 +182,7 @@ async def test_an_edit_is_saved_whole_as_the_next_version(stores: Stores) -> Non
         phase=phase,
     )
 
-    saved = await stores.experiments.save(stores.home, experiment, edit, LATER)
+    saved = await stores.experiments.save(stores.home, experiment, edit, DEED)
 
     assert saved == replace(experiment, description=None, phase=1, version=2, updated_at=LATER)
     assert await stores.experiments.by_ids(stores.home, [experiment.id]) == {experiment.id: saved}
@@ -195,7 +196,7 @@ async def test_an_edit_reaches_no_variant_of_another_experiment(stores: Stores) 
     other, [changed, removed] = await stores.with_variants("a", "b")
     edit = Edit(changed={changed.id: VariantChanges(label="x")}, removed=frozenset({removed.id}))
 
-    assert await stores.experiments.save(stores.home, experiment, edit, LATER) is not None
+    assert await stores.experiments.save(stores.home, experiment, edit, DEED) is not None
 
     assert await stores.of(other) == [changed, removed]
 
@@ -203,7 +204,7 @@ async def test_an_edit_reaches_no_variant_of_another_experiment(stores: Stores) 
 async def test_whoever_was_overtaken_writes_nothing(stores: Stores) -> None:
     experiment, variants = await stores.with_variants("a", "b")
     edit = Edit(changes=ExperimentChanges(description="mine"))
-    first = await stores.experiments.save(stores.home, experiment, edit, LATER)
+    first = await stores.experiments.save(stores.home, experiment, edit, DEED)
     assert first is not None
     late = Edit(
         changes=ExperimentChanges(description="late"),
@@ -211,8 +212,8 @@ async def test_whoever_was_overtaken_writes_nothing(stores: Stores) -> None:
         removed=frozenset({variants[1].id}),
     )
 
-    assert await stores.experiments.save(stores.home, experiment, late, LATER) is None
-    assert await stores.experiments.delete(stores.home, experiment) is False
+    assert await stores.experiments.save(stores.home, experiment, late, DEED) is None
+    assert await stores.experiments.delete(stores.home, experiment, DEED) is False
 
     assert await stores.experiments.by_ids(stores.home, [experiment.id]) == {experiment.id: first}
     assert await stores.of(experiment) == variants
@@ -221,11 +222,11 @@ async def test_whoever_was_overtaken_writes_nothing(stores: Stores) -> None:
 async def test_a_deletion_takes_the_variants_and_frees_the_name(stores: Stores) -> None:
     experiment, variants = await stores.with_variants("a")
 
-    assert await stores.experiments.delete(stores.home, experiment) is True
+    assert await stores.experiments.delete(stores.home, experiment, DEED) is True
 
     assert await stores.experiments.by_ids(stores.home, [experiment.id]) == {}
     assert await stores.variants.by_ids(stores.home, [variants[0].id]) == {}
-    assert await stores.experiments.delete(stores.home, experiment) is False
+    assert await stores.experiments.delete(stores.home, experiment, DEED) is False
     await stores.made(name=experiment.name)
 
 
@@ -235,7 +236,7 @@ async def test_variants_come_by_position_and_then_by_age(stores: Stores) -> None
     front = replace(front, position=0, is_active=False)
 
     edit = Edit(added=[newer, front, older])
-    assert await stores.experiments.save(stores.home, experiment, edit, LATER) is not None
+    assert await stores.experiments.save(stores.home, experiment, edit, DEED) is not None
 
     assert await stores.of(experiment) == [front, older, newer]
 

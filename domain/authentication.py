@@ -1,0 +1,120 @@
+"""From what a request shows to who is asking."""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from domain.access import Caller, Unauthenticated
+from domain.errors import Unavailable
+from domain.tokens import KEY_PREFIX, SESSION_PREFIX
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_FOR = 5.0  # seconds: as long as a revocation may take to be felt elsewhere
+_REMEMBERED = 10_000
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What is known of a token that is valid now."""
+
+    caller: Caller
+    expires_at: datetime | None
+    last_used_at: datetime | None = None
+
+
+class CredentialStore(Protocol):
+    async def of_key(self, hash: bytes, now: datetime) -> Credential | None: ...
+
+    async def of_session(self, hash: bytes, now: datetime) -> Credential | None: ...
+
+    async def note_use(self, key: UUID, at: datetime, *, unless_since: datetime) -> None: ...
+
+    async def allowed_origins(self, now: datetime) -> frozenset[str]:
+        """Of all keys that are valid."""
+        ...
+
+
+class Authentication:
+    def __init__(
+        self,
+        store: CredentialStore,
+        clock: Callable[[], datetime],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._seconds = seconds
+        self._known: OrderedDict[bytes, tuple[Credential, float]] = OrderedDict()
+        self._origins: tuple[frozenset[str], float] = (frozenset(), 0.0)
+        self._forgotten = 0
+        self._notes: dict[UUID, asyncio.Task[None]] = {}
+
+    async def caller(self, token: str) -> Caller:
+        """Raises Unauthenticated."""
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        credential, until = self._known.get(digest, (None, 0.0))
+        if credential is None or self._seconds() >= until or self._is_over(credential):
+            credential = await self._read(token, digest)
+        return credential.caller
+
+    def forget(self) -> None:
+        """Something was revoked or changed here: it is felt at once."""
+        self._known.clear()
+        self._origins = (frozenset(), 0.0)
+        self._forgotten += 1
+
+    async def is_allowed_origin(self, origin: str) -> bool:
+        """For the question that a browser asks before it shows its key."""
+        origins, until = self._origins
+        if self._seconds() >= until:
+            forgotten = self._forgotten
+            origins = await self._store.allowed_origins(self._clock())
+            if forgotten == self._forgotten:
+                self._origins = (origins, self._seconds() + REMEMBERED_FOR)
+        return "*" in origins or origin in origins
+
+    async def _read(self, token: str, hash: bytes) -> Credential:
+        now, forgotten = self._clock(), self._forgotten
+        found = None
+        if token.startswith(KEY_PREFIX):
+            found = await self._store.of_key(hash, now)
+        elif token.startswith(SESSION_PREFIX):
+            found = await self._store.of_session(hash, now)
+        if found is None:
+            self._known.pop(hash, None)
+            raise Unauthenticated
+        if forgotten == self._forgotten:  # else it may have been read before the change
+            self._remember(hash, found)
+        self._note_use(found, now)
+        return found
+
+    def _remember(self, hash: bytes, found: Credential) -> None:
+        self._known[hash] = (found, self._seconds() + REMEMBERED_FOR)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _is_over(self, credential: Credential) -> bool:
+        return credential.expires_at is not None and credential.expires_at <= self._clock()
+
+    def _note_use(self, found: Credential, now: datetime) -> None:
+        key, last = found.caller.api_key, found.last_used_at
+        if key is None or (last is not None and now - last < _USE_NOTED_EVERY):
+            return
+        if key not in self._notes:
+            self._notes[key] = asyncio.get_running_loop().create_task(self._noted(key, now))
+
+    async def _noted(self, key: UUID, now: datetime) -> None:
+        try:
+            await self._store.note_use(key, now, unless_since=now - _USE_NOTED_EVERY)
+        except Unavailable:
+            logger.warning("the use of a key could not be noted")
+        finally:
+            del self._notes[key]

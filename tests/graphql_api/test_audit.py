@@ -1,0 +1,323 @@
+"""Every change leaves one line that says who did what to which thing, in the same transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from graphql import GraphQLObjectType, build_schema
+from sqlalchemy import select
+
+from domain.access import ActorKind
+from domain.audit import AuditEntry
+from domain.ids import NIL
+from graphql_api.schema import schema
+from graphql_api.types.view import global_id
+from persistence.engine import Database
+from persistence.models import AUDIT
+from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
+from tests.graphql_api.people import added, changed, key, logged_in
+from tests.graphql_api.writing import arm, draft, moved, running
+from tests.persistence.contents import everything
+
+EXPORTED = build_schema(schema.as_str())
+ROOT = EXPORTED.type_map["Mutation"]
+assert isinstance(ROOT, GraphQLObjectType)
+FIELDS = ROOT.fields
+
+ACTIONS = {
+    "experimentCreate": "experiment.create",
+    "experimentUpdate": "experiment.update",
+    "experimentStart": "experiment.start",
+    "experimentPause": "experiment.pause",
+    "experimentResume": "experiment.resume",
+    "experimentComplete": "experiment.complete",
+    "experimentArchive": "experiment.archive",
+    "experimentDelete": "experiment.delete",
+    "variantCreate": "variant.create",
+    "variantUpdate": "variant.update",
+    "variantDeactivate": "variant.deactivate",
+    "variantReactivate": "variant.reactivate",
+    "variantDelete": "variant.delete",
+    "sessionCreate": "session.create",
+    "sessionRevoke": "session.revoke",
+    "userUpdate": "user.update",
+    "passwordChange": "user.password",
+    "memberAdd": "member.add",
+    "memberUpdate": "member.update",
+    "memberRemove": "member.remove",
+    "apiKeyCreate": "apiKey.create",
+    "apiKeyRevoke": "apiKey.revoke",
+}
+REFUSED: dict[str, dict[str, Any]] = {
+    "experimentCreate": {"name": ""},
+    "variantCreate": {"experiment": {"name": "nowhere"}, "variants": []},
+    "sessionCreate": {"email": EMAIL, "password": "a guess"},
+    "userUpdate": {"name": ""},
+    "passwordChange": {"currentPassword": "a guess", "newPassword": "a better one"},
+    "memberAdd": {"email": EMAIL, "role": "VIEWER"},
+    "memberUpdate": {"user": global_id("User", NIL), "role": "VIEWER"},
+    "memberRemove": {"user": global_id("User", NIL)},
+    "apiKeyCreate": {"name": "", "scopes": []},
+    "apiKeyRevoke": {"id": global_id("ApiKey", NIL)},
+    **{f"variant{verb}": {"id": global_id("Variant", NIL)} for verb in ("Update", "Delete")},
+    **{
+        f"variant{verb}": {"id": global_id("Variant", NIL)} for verb in ("Deactivate", "Reactivate")
+    },
+    **{
+        mutation: {"experiment": {"name": "nowhere"}}
+        for mutation in ACTIONS
+        if mutation.startswith("experiment") and mutation != "experimentCreate"
+    },
+}
+_STAGES = {"Pause": "ACTIVE", "Resume": "PAUSED", "Complete": "ACTIVE"}
+
+
+async def entries(database: Database) -> Sequence[AuditEntry]:
+    """The eldest first."""
+    return AUDIT.read(await database.rows(select(*AUDIT.columns).order_by(AUDIT.table.c.id)))
+
+
+async def sent(graph: Graph, mutation: str, input: dict[str, Any]) -> dict[str, Any]:
+    arguments = FIELDS[mutation].args
+    kind = arguments["input"].type if arguments else None
+    document = (
+        f"mutation($input: {kind}) {{ {mutation}(input: $input) {{ errors {{ code }} }} }}"
+        if kind
+        else f"mutation {{ {mutation} {{ errors {{ code }} }} }}"
+    )
+    body: dict[str, Any] = (await graph.send(document, input=input)).json()
+    return body
+
+
+async def prepared(graph: Graph, mutation: str) -> tuple[Graph, dict[str, Any]]:
+    """Somebody who may, and what they send."""
+    if mutation.startswith("experiment"):
+        return graph, await _of_experiment(graph, mutation.removeprefix("experiment"))
+    if mutation.startswith("variant"):
+        return graph, await _of_variant(graph, mutation.removeprefix("variant"))
+    if mutation.startswith("member"):
+        return graph, await _of_member(graph, mutation.removeprefix("member"))
+    own: dict[str, dict[str, Any]] = {
+        "sessionCreate": {"email": EMAIL, "password": PASSWORD},
+        "sessionRevoke": {},
+        "userUpdate": {"name": "Ada L."},
+        "passwordChange": {"currentPassword": PASSWORD, "newPassword": "a better one"},
+        "apiKeyCreate": {"name": "shop", "scopes": ["READ"]},
+    }
+    if mutation in own:
+        return await logged_in(graph), own[mutation]
+    _, known = await key(graph, "READ")
+    return graph, {"id": known["id"]}
+
+
+async def _of_experiment(graph: Graph, verb: str) -> dict[str, Any]:
+    if verb == "Create":
+        return {"name": "checkout"}
+    made = await moved(graph, _STAGES.get(verb, "DRAFT"))
+    more = {"description": "shorter"} if verb == "Update" else {}
+    return {"experiment": {"id": made["id"]}} | more
+
+
+async def _of_variant(graph: Graph, verb: str) -> dict[str, Any]:
+    made = await (draft if verb in ("Create", "Delete") else running)(graph)
+    if verb == "Create":
+        return {"experiment": {"id": made["id"]}, "variants": [{"name": "c"}]}
+    variant = {"id": arm(made, "b")["id"]}
+    if verb == "Reactivate":
+        await sent(graph, "variantDeactivate", variant)
+    return variant | ({"label": "B"} if verb == "Update" else {})
+
+
+async def _of_member(graph: Graph, verb: str) -> dict[str, Any]:
+    if verb == "Add":
+        password = "a password of Bob's"  # noqa: S105
+        return {"email": "bob@shop.example", "role": "VIEWER", "password": password}
+    made = await added(graph, "VIEWER", "bob@shop.example")
+    return {"user": made["user"]["id"]} | ({"role": "EDITOR"} if verb == "Update" else {})
+
+
+def test_every_mutation_is_known_here() -> None:
+    assert sorted(ACTIONS) == sorted(FIELDS)
+    assert sorted(REFUSED) == sorted(FIELDS.keys() - {"sessionRevoke"})
+
+
+@pytest.mark.parametrize("mutation", ACTIONS)
+async def test_every_mutation_leaves_one_line(
+    graph: Graph, database: Database, mutation: str
+) -> None:
+    client, asked = await prepared(graph, mutation)
+    before = await entries(database)
+
+    assert (await sent(client, mutation, asked))["data"][mutation]["errors"] == []
+
+    entry, *others = (await entries(database))[len(before) :]
+    assert (entry.action, others) == (ACTIONS[mutation], [])
+    assert timedelta(0) <= datetime.now(UTC) - entry.happened_at < timedelta(seconds=5)
+    is_key = client is graph
+    assert entry.actor_kind is (ActorKind.API_KEY if is_key else ActorKind.USER)
+    assert entry.actor_name == ("server" if is_key else EMAIL)
+    assert entry.actor_id is not None
+    assert entry.subject_name != ""
+
+
+@pytest.mark.parametrize("mutation", REFUSED)
+async def test_a_refused_one_leaves_none(graph: Graph, database: Database, mutation: str) -> None:
+    is_own = mutation in ("userUpdate", "passwordChange")
+    client = await logged_in(graph) if is_own else graph
+    before = await entries(database)
+
+    body = await sent(client, mutation, REFUSED[mutation])
+
+    assert body["data"][mutation]["errors"] != []
+    assert await entries(database) == before
+
+
+async def test_a_forbidden_one_leaves_none(graph: Graph, database: Database) -> None:
+    reader, _ = await key(graph, "READ")
+    before = await entries(database)
+
+    await sent(reader, "experimentCreate", {"name": "checkout"})
+
+    assert await entries(database) == before
+
+
+@pytest.mark.parametrize("mutation", ACTIONS)
+async def test_without_its_line_nothing_is_changed(
+    graph: Graph, database_url: str, mutation: str
+) -> None:
+    client, asked = await prepared(graph, mutation)
+    await _run(database_url, "ALTER TABLE ab_audit ADD CHECK (false) NOT VALID")
+    before = await _but_for_uses(database_url)
+
+    body = await sent(client, mutation, asked)
+
+    [error] = body["errors"]
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert await _but_for_uses(database_url) == before
+
+
+async def test_the_change_is_said(graph: Graph, database: Database) -> None:
+    made = await draft(graph)
+    started = {"experiment": {"id": made["id"]}}
+    wanted = {"description": "shorter", "hypothesis": "faster"}
+    await sent(graph, "experimentUpdate", started | wanted)
+    await sent(graph, "experimentStart", started)
+    await sent(graph, "variantUpdate", {"id": arm(made, "b")["id"], "label": "B"})
+
+    created, updated, start, labelled = (await entries(database))[1:]
+
+    assert created.changes == {"variants": ["a", "b"]}
+    assert updated.changes == wanted
+    assert isinstance(start.changes, dict)
+    assert (start.changes["status"], start.changes["phase"]) == ("ACTIVE", 1)
+    assert isinstance(labelled.changes, dict)
+    [variant] = labelled.changes["variants"].values()
+    assert variant == {"label": "B"}
+    assert {entry.subject_name for entry in (created, updated, start)} == {"checkout"}
+
+
+async def test_what_is_done_to_people_and_keys_is_said_without_secrets(
+    graph: Graph, database: Database
+) -> None:
+    membership = await added(graph, "VIEWER", "bob@shop.example")
+    await changed(graph, "memberUpdate", user=membership["user"]["id"], role="EDITOR")
+    await changed(graph, "memberRemove", user=membership["user"]["id"])
+    _, known = await key(graph, "READ", allowedOrigins=["https://shop.example"])
+    ada = await logged_in(graph)
+    await changed(ada, "passwordChange", currentPassword=PASSWORD, newPassword="a better one")
+
+    add, update, remove, create, login, password = (await entries(database))[1:]
+
+    assert [one.changes for one in (add, update, remove, login, password)] == [
+        {"role": "VIEWER"},
+        {"role": "EDITOR"},
+        {"role": None},
+        {},
+        {},
+    ]
+    assert {one.subject_name for one in (add, update, remove)} == {"bob@shop.example"}
+    assert global_id("User", add.subject_id) == membership["user"]["id"]
+    assert create.changes == {
+        "prefix": known["prefix"],
+        "scopes": ["READ"],
+        "allowed_origins": ["https://shop.example"],
+        "expires_at": None,
+    }
+
+
+async def test_a_known_user_who_is_added_is_named(graph: Graph, database: Database) -> None:
+    membership = await added(graph, "VIEWER", "bob@shop.example")
+    await changed(graph, "memberRemove", user=membership["user"]["id"])
+
+    await changed(graph, "memberAdd", email="bob@shop.example", role="VIEWER")
+
+    assert (await entries(database))[-1].subject_name == "bob@shop.example"
+
+
+EXPERIMENT_HISTORY = """
+query($id: ID!, $first: Int, $after: String) {
+  experiment(by: {id: $id}) {
+    history(first: $first, after: $after) {
+      totalCount pageInfo { hasNextPage endCursor }
+      nodes { action actorKind actorName subjectName changes happenedAt }
+    }
+  }
+}
+"""
+PROJECT_HISTORY = """
+query($first: Int, $after: String) {
+  viewer { project {
+    history(first: $first, after: $after) {
+      totalCount pageInfo { hasNextPage endCursor } nodes { action subjectName }
+    }
+  } }
+}
+"""
+
+
+async def test_the_history_of_an_experiment_is_read_page_by_page(graph: Graph) -> None:
+    made = await running(graph)
+    await draft(graph, name="another")
+
+    first = (await graph(EXPERIMENT_HISTORY, id=made["id"], first=1))["experiment"]["history"]
+    cursor = first["pageInfo"]["endCursor"]
+    rest = (await graph(EXPERIMENT_HISTORY, id=made["id"], after=cursor))["experiment"]["history"]
+
+    assert (first["totalCount"], first["pageInfo"]["hasNextPage"]) == (2, True)
+    assert [one["action"] for one in first["nodes"]] == ["experiment.start"]
+    [created] = rest["nodes"]
+    assert rest["pageInfo"]["hasNextPage"] is False
+    assert (created["action"], created["actorKind"]) == ("experiment.create", "API_KEY")
+    assert (created["actorName"], created["subjectName"]) == ("server", "checkout")
+
+
+async def test_the_history_of_a_project_outlives_its_experiments(graph: Graph) -> None:
+    made = await draft(graph)
+    await sent(graph, "experimentDelete", {"experiment": {"id": made["id"]}})
+
+    history = (await graph(PROJECT_HISTORY, first=2))["viewer"]["project"]["history"]
+
+    assert history["totalCount"] == 3
+    assert history["nodes"] == [
+        {"action": "experiment.delete", "subjectName": "checkout"},
+        {"action": "experiment.create", "subjectName": "checkout"},
+    ]
+    cursor = history["pageInfo"]["endCursor"]
+    rest = (await graph(PROJECT_HISTORY, after=cursor))["viewer"]["project"]["history"]
+    assert rest["nodes"] == [{"action": "project.create", "subjectName": "Default"}]
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _but_for_uses(url: str) -> dict[str, list[str]]:
+    """A key's last use is written beside the requests."""
+    await _run(url, "UPDATE ab_api_keys SET last_used_at = '2026-01-01'")
+    return await everything(url)
