@@ -1,4 +1,4 @@
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.ids import ProjectId
 from domain.json_values import Json
-from domain.paging import Ordering, Owner, Page, Window
+from domain.paging import Nested, Ordering
 
 NEWEST_FIRST = Ordering("assigned_at")
 
@@ -36,30 +36,7 @@ class AssignmentFilter:
     assigned_before: datetime | None = None
 
 
-class AssignmentStore(Protocol):
-    async def by_ids(
-        self, project: ProjectId, ids: Collection[UUID]
-    ) -> Mapping[UUID, Assignment]: ...
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: AssignmentFilter,
-    ) -> Mapping[UUID, Page[Assignment]]:
-        """A page for each owner, all in one statement."""
-        ...
-
-    async def counts(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        filter: AssignmentFilter,
-    ) -> Mapping[UUID, int]: ...
-
+class AssignmentStore(Nested[Assignment, AssignmentFilter], Protocol):
     async def of_user(
         self, project: ProjectId, experiment: UUID, user_id: str
     ) -> Assignment | None: ...

@@ -11,7 +11,7 @@ from domain.access import Actor, ActorKind
 from domain.changes import UNSET
 from domain.ids import ProjectId, new_id
 from domain.json_values import Json
-from domain.paging import Ordering, Owner, Page, Window
+from domain.paging import Nested, Ordering, Page, Window
 
 NEWEST_FIRST = Ordering("happened_at")
 _SECRETS = frozenset({"password_hash", "key_hash", "token_hash"})
@@ -69,24 +69,7 @@ class Deed:
         )
 
 
-class AuditStore(Protocol):
-    async def by_ids(
-        self, project: ProjectId, ids: Collection[UUID]
-    ) -> Mapping[UUID, AuditEntry]: ...
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: AuditFilter,
-    ) -> Mapping[UUID, Page[AuditEntry]]: ...
-
-    async def counts(
-        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: AuditFilter
-    ) -> Mapping[UUID, int]: ...
-
+class AuditStore(Nested[AuditEntry, AuditFilter], Protocol):
     async def of_project(self, project: ProjectId, window: Window) -> Page[AuditEntry]: ...
 
     async def count_of_project(self, project: ProjectId) -> int: ...

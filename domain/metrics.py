@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.ids import ProjectId
 from domain.json_values import Json
-from domain.paging import Ordering, Owner, Page, Window
+from domain.paging import Nested, Ordering
 
 NEWEST_FIRST = Ordering("event_timestamp")
 
@@ -92,24 +92,7 @@ class MetricFilter:
     before: datetime | None = None
 
 
-class MetricStore(Protocol):
-    async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Metric]: ...
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: MetricFilter,
-    ) -> Mapping[UUID, Page[Metric]]:
-        """A page for each owner, all in one statement."""
-        ...
-
-    async def counts(
-        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: MetricFilter
-    ) -> Mapping[UUID, int]: ...
-
+class MetricStore(Nested[Metric, MetricFilter], Protocol):
     async def add(self, project: ProjectId, metrics: Sequence[Metric]) -> None: ...
 
     async def definitions_by_experiment(

@@ -3,7 +3,7 @@ repeated while others come and go, and the hundredth page costs what the first o
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from domain.errors import BadRequest
+from domain.ids import ProjectId
 
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
@@ -31,6 +32,7 @@ class Identified(Protocol):
 
 
 Item = TypeVar("Item", bound=Identified, covariant=True)
+Asked = TypeVar("Asked", bound=Hashable, contravariant=True)
 Key = str | datetime
 
 
@@ -131,3 +133,24 @@ def page(rows: Sequence[Item], window: Window) -> Page[Item]:
             items=items[::-1], window=window, has_next=window.before is not None, has_previous=more
         )
     return Page(items=items, window=window, has_next=more, has_previous=window.after is not None)
+
+
+class Nested(Protocol[Item, Asked]):
+    """What the stores of things that hang on an owner have in common."""
+
+    async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Item]: ...
+
+    async def pages(
+        self,
+        project: ProjectId,
+        owner: Owner,
+        owners: Collection[UUID],
+        window: Window,
+        filter: Asked,
+    ) -> Mapping[UUID, Page[Item]]:
+        """A page for each owner, all in one statement."""
+        ...
+
+    async def counts(
+        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: Asked
+    ) -> Mapping[UUID, int]: ...

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
@@ -15,7 +15,7 @@ from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
 from domain.ids import ProjectId
 from domain.keys import KeyStore
 from domain.metrics import Metric, MetricFilter, MetricStore
-from domain.paging import Identified, Owner, Page, Window
+from domain.paging import Identified, Nested, Owner, Page, Window
 from domain.people import PeopleStore
 from domain.projects import ProjectStore
 from domain.variants import VariantStore
@@ -26,8 +26,6 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Item = TypeVar("Item", bound=Identified)
 Filter = TypeVar("Filter", bound=Hashable)
-Shown = TypeVar("Shown", bound=Identified, covariant=True)
-Asked = TypeVar("Asked", bound=Hashable, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,27 +75,10 @@ def many(
     return Loader(load, max_batch_size=MAX_BATCH)
 
 
-class Paged(Protocol[Shown, Asked]):
-    """What the stores of things that hang on an owner have in common."""
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: Asked,
-    ) -> Mapping[UUID, Page[Shown]]: ...
-
-    async def counts(
-        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: Asked
-    ) -> Mapping[UUID, int]: ...
-
-
 class Pages(Generic[Item, Filter]):
     """A loader for each way in which an operation asks: one statement serves all its owners."""
 
-    def __init__(self, store: Paged[Item, Filter], project: ProjectId) -> None:
+    def __init__(self, store: Nested[Item, Filter], project: ProjectId) -> None:
         self._store = store
         self._project = project
         self._pages: dict[Hashable, Loader[UUID, Page[Item] | None]] = {}

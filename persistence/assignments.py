@@ -3,9 +3,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, exists
 
-from domain.assignments import Assignment, AssignmentFilter
+from domain.assignments import Assignment
 from domain.ids import ProjectId
-from domain.paging import Owner, Page, Window
 from persistence.arrays import Addition
 from persistence.engine import Database
 from persistence.keyset import Condition, Nested, of_project
@@ -42,38 +41,15 @@ def _has_variant(given: FromClause) -> ColumnElement[bool]:
 _ADDITION = Addition(ASSIGNMENTS, is_known=_has_variant, order=("experiment_id", "user_id", "id"))
 
 
-class Assignments:
+class Assignments(Nested[Assignment]):
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._nested = Nested(database, ASSIGNMENTS, _CONDITIONS)
-
-    async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Assignment]:
-        return await self._nested.by_ids(project, ids)
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: AssignmentFilter,
-    ) -> Mapping[UUID, Page[Assignment]]:
-        return await self._nested.pages(project, owner, owners, window, filter)
-
-    async def counts(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        filter: AssignmentFilter,
-    ) -> Mapping[UUID, int]:
-        return await self._nested.counts(project, owner, owners, filter)
+        super().__init__(database, ASSIGNMENTS, _CONDITIONS)
 
     async def of_user(
         self, project: ProjectId, experiment: UUID, user_id: str
     ) -> Assignment | None:
         asked = {"project": project, "experiment": experiment, "user_id": user_id}
-        return next(iter(ASSIGNMENTS.read(await self._database.rows(_OF_USER, asked))), None)
+        return next(iter(ASSIGNMENTS.read(await self.database.rows(_OF_USER, asked))), None)
 
     async def add(self, project: ProjectId, assignments: Sequence[Assignment]) -> Collection[UUID]:
-        return await _ADDITION.add(self._database, project, assignments)
+        return await _ADDITION.add(self.database, project, assignments)

@@ -4,9 +4,9 @@ from uuid import UUID
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.audit import AuditEntry, AuditFilter
+from domain.audit import AuditEntry
 from domain.ids import ProjectId
-from domain.paging import Owner, Page, Window, page
+from domain.paging import Page, Window, page
 from persistence.arrays import among
 from persistence.engine import Database
 from persistence.keyset import Nested, paged
@@ -14,39 +14,23 @@ from persistence.models import AUDIT
 from persistence.people_tables import audit
 
 
-class Audit:
+class Audit(Nested[AuditEntry]):
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._nested = Nested(database, AUDIT, {})
+        super().__init__(database, AUDIT, {})
 
     async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, AuditEntry]:
         found = among(audit.c.id, list(ids)), audit.c.project_id == project
-        rows = await self._database.rows(select(*AUDIT.columns).where(*found))
+        rows = await self.database.rows(select(*AUDIT.columns).where(*found))
         return {entry.id: entry for entry in AUDIT.read(rows)}
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: AuditFilter,
-    ) -> Mapping[UUID, Page[AuditEntry]]:
-        return await self._nested.pages(project, owner, owners, window, filter)
-
-    async def counts(
-        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: AuditFilter
-    ) -> Mapping[UUID, int]:
-        return await self._nested.counts(project, owner, owners, filter)
 
     async def of_project(self, project: ProjectId, window: Window) -> Page[AuditEntry]:
         statement = select(*AUDIT.columns).where(audit.c.project_id == project)
-        rows = await self._database.rows(paged(statement, AUDIT, window))
+        rows = await self.database.rows(paged(statement, AUDIT, window))
         return page(AUDIT.read(rows), window)
 
     async def count_of_project(self, project: ProjectId) -> int:
         statement = select(func.count()).select_from(audit).where(audit.c.project_id == project)
-        rows = await self._database.rows(statement)
+        rows = await self.database.rows(statement)
         return int(rows[0][0])
 
 

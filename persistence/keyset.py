@@ -95,7 +95,7 @@ class Nested(Generic[Item]):
     def __init__(
         self, database: Database, model: Model[Item], conditions: Mapping[str, Condition]
     ) -> None:
-        self._database = database
+        self.database = database
         self._model = model
         self._conditions = conditions
         self._statements: dict[Hashable, Query] = {}
@@ -103,7 +103,7 @@ class Nested(Generic[Item]):
 
     async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Item]:
         parameters = {"project": project, "ids": list(ids)}
-        rows = await self._database.rows(self._by_ids, parameters)
+        rows = await self.database.rows(self._by_ids, parameters)
         return {item.id: item for item in self._model.read(rows)}
 
     async def pages(
@@ -120,7 +120,7 @@ class Nested(Generic[Item]):
         if shape not in self._statements:
             self._statements[shape] = self._page_statement(owner, window, asked)
         parameters = _owned_by(project, owners) | asked | bounds(self._model, window)
-        rows = await self._database.rows(self._statements[shape], parameters)
+        rows = await self.database.rows(self._statements[shape], parameters)
         found = defaultdict(list)
         for item in self._model.read(rows):
             found[getattr(item, owner)].append(item)
@@ -139,7 +139,7 @@ class Nested(Generic[Item]):
         if shape not in self._statements:
             self._statements[shape] = self._count_statement(owner, asked)
         parameters = _owned_by(project, owners) | asked
-        rows = await self._database.rows(self._statements[shape], parameters)
+        rows = await self.database.rows(self._statements[shape], parameters)
         return dict.fromkeys(owners, 0) | dict(map(tuple, rows))
 
     def _page_statement(self, owner: Owner, window: Window, asked: Collection[str]) -> Query:

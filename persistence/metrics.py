@@ -5,8 +5,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, bindparam, exists
 
 from domain.ids import ProjectId
-from domain.metrics import Metric, MetricDefinition, MetricFilter
-from domain.paging import Owner, Page, Window
+from domain.metrics import Metric, MetricDefinition
 from persistence.arrays import Addition, among_given
 from persistence.engine import Database
 from persistence.keyset import Condition, Nested, of_project
@@ -42,37 +41,18 @@ def _has_assignment(given: FromClause) -> ColumnElement[bool]:
 _ADDITION = Addition(METRICS, is_known=_has_assignment, order=("id", "user_id"))
 
 
-class Metrics:
+class Metrics(Nested[Metric]):
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._nested = Nested(database, METRICS, _CONDITIONS)
-
-    async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Metric]:
-        return await self._nested.by_ids(project, ids)
-
-    async def pages(
-        self,
-        project: ProjectId,
-        owner: Owner,
-        owners: Collection[UUID],
-        window: Window,
-        filter: MetricFilter,
-    ) -> Mapping[UUID, Page[Metric]]:
-        return await self._nested.pages(project, owner, owners, window, filter)
-
-    async def counts(
-        self, project: ProjectId, owner: Owner, owners: Collection[UUID], filter: MetricFilter
-    ) -> Mapping[UUID, int]:
-        return await self._nested.counts(project, owner, owners, filter)
+        super().__init__(database, METRICS, _CONDITIONS)
 
     async def add(self, project: ProjectId, metrics: Sequence[Metric]) -> None:
-        await _ADDITION.add(self._database, project, metrics)
+        await _ADDITION.add(self.database, project, metrics)
 
     async def definitions_by_experiment(
         self, project: ProjectId, experiments: Collection[UUID]
     ) -> Mapping[UUID, Sequence[MetricDefinition]]:
         asked = {"project": project, "experiments": list(experiments)}
         found = defaultdict(list)
-        for definition in METRIC_DEFINITIONS.read(await self._database.rows(_DEFINITIONS, asked)):
+        for definition in METRIC_DEFINITIONS.read(await self.database.rows(_DEFINITIONS, asked)):
             found[definition.experiment_id].append(definition)
         return found
