@@ -30,7 +30,7 @@ from graphql_api.context import Context, Services
 from graphql_api.guard import Guard
 from graphql_api.loaders import Stores
 from graphql_api.request_log import RequestLog
-from graphql_api.schema import schema
+from graphql_api.schema import closed_schema, schema
 from graphql_api.settings import Settings, WrongSetting
 from graphql_api.transport import GraphQLEndpoint, internal_error, misdirected
 from persistence import revisions, setup
@@ -70,9 +70,9 @@ def create_app(settings: Settings, url: str) -> Starlette:
     )
     services = _services(database)
     endpoint = GraphQLEndpoint(
-        schema,
+        closed_schema if settings.is_production else schema,
         lambda request: Context(services, request.state.caller, _address(request)),
-        with_page=not settings.is_production,
+        is_open=not settings.is_production,
     )
     guard = Guard(services.authentication, endpoint.answer)
 

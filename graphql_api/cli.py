@@ -57,7 +57,7 @@ def main(context: click.Context) -> None:
 @click.option(
     "--env",
     metavar="NAME",
-    help="development, or production: JSON logs, no page.  [ABGRAPH_ENV, development]",
+    help="development, or production: closed to the curious.  [ABGRAPH_ENV, development]",
 )
 @click.option(
     "--log-level",

@@ -38,10 +38,11 @@ _OF_ACCESS: dict[type[Exception], FaultCode] = {
 }
 
 
-def reported(result: ExecutionResult) -> list[dict[str, Any]]:
+def reported(result: ExecutionResult, *, with_hints: bool) -> list[dict[str, Any]]:
+    """Without hints a wrong name is not answered with the right ones."""
     before = isinstance(result, PreExecutionError)
     return [
-        fault(code, message, error)
+        fault(code, message if with_hints else message.partition(" Did you mean ")[0], error)
         for error in result.errors or ()
         for code, message in _described(error, before)
     ]

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, build_schema
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -34,22 +34,23 @@ class _Schema(strawberry.Schema):
 
     def as_str(self) -> str:
         """Sorted. What runs is not: sorting makes new types, to which an enum is a mere text."""
-        return print_schema(_make(is_sorted=True))
+        return print_schema(_make(StrawberryConfig(scalar_map=SCALARS, sort_schema=True)))
 
 
 def _permitted() -> Permitted:
     return Permitted(permissions)
 
 
-def _make(*, is_sorted: bool) -> _Schema:
+def _make(config: StrawberryConfig, *closed: type[SchemaExtension]) -> _Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
         types=USER_ERRORS,
-        extensions=[_OneOperation, _permitted],
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=is_sorted),
+        extensions=[_OneOperation, *closed, _permitted],
+        config=config,
     )
 
 
-schema = _make(is_sorted=False)
+schema = _make(StrawberryConfig(scalar_map=SCALARS))
+closed_schema = _make(StrawberryConfig(scalar_map=SCALARS), DisableIntrospection)
 permissions = Permissions(build_schema(schema.as_str()))

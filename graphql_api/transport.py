@@ -53,14 +53,14 @@ _STATUS_OF = {
 
 class GraphQLEndpoint:
     def __init__(
-        self, schema: BaseSchema, make_context: Callable[[Request], Context], *, with_page: bool
+        self, schema: BaseSchema, make_context: Callable[[Request], Context], *, is_open: bool
     ) -> None:
         self._schema = schema
         self._make_context = make_context
-        self._with_page = with_page
+        self._is_open = is_open
 
     async def answer(self, request: Request) -> Response:
-        if self._with_page and _asks_for_page(request):
+        if self._is_open and _asks_for_page(request):
             return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
         try:
             media_type = _negotiated(request.headers.get("accept", "*/*"))
@@ -88,7 +88,7 @@ class GraphQLEndpoint:
             message = f"the operation took longer than {OPERATION_TIME:g} s"
             return _refused(media_type, HTTPStatus.SERVICE_UNAVAILABLE, FaultCode.TIMEOUT, message)
         else:
-            return _answered(media_type, result)
+            return _answered(media_type, result, with_hints=self._is_open)
         return _refused(media_type, status, FaultCode.BAD_USER_INPUT, message)
 
 
@@ -115,8 +115,8 @@ def _misplaced(operation: OperationType) -> tuple[HTTPStatus, str]:
     return HTTPStatus.METHOD_NOT_ALLOWED, f"send a {operation.value} by POST"
 
 
-def _answered(media_type: str, result: ExecutionResult) -> Response:
-    errors = reported(result)
+def _answered(media_type: str, result: ExecutionResult, *, with_hints: bool) -> Response:
+    errors = reported(result, with_hints=with_hints)
     body: dict[str, Any] = {"errors": errors} if errors else {}
     if not _is_request_error(result):
         body["data"] = result.data

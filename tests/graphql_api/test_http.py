@@ -422,7 +422,7 @@ def broken(app: Starlette, project: Project) -> Graph:
     )
     caller = make_caller(project.id)
     endpoint = GraphQLEndpoint(
-        schema, lambda _: Context(services, caller, "127.0.0.1"), with_page=False
+        schema, lambda _: Context(services, caller, "127.0.0.1"), is_open=True
     )
     routes = [Route("/graphql", endpoint.answer, methods=["GET", "POST"])]
     bare = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
