@@ -70,6 +70,11 @@ class Serving:
         return socket.create_connection((host, int(port)), timeout=10)
 
 
+def _hear_hangups() -> None:
+    """As from a terminal, even where the tests themselves were started by nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextlib.asynccontextmanager
 async def started(
     *flags: str, command: tuple[str, ...] = COMMAND, **environment: str | Path
@@ -79,6 +84,7 @@ async def started(
             [*command, "serve", *flags],
             env={**ENVIRONMENT, **{name: str(value) for name, value in environment.items()}},
             stderr=log,
+            preexec_fn=_hear_hangups,  # noqa: PLW1509  no thread of ours holds a lock by then
         )
         server = Serving(process, Path(log.name))
         try:
