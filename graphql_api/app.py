@@ -134,6 +134,9 @@ async def begin(settings: Settings, url: str) -> Beginning | None:
     database = Database(url)
     try:
         return await Setup(setup.Setup(database), Passwords(), _now).begin(wanted)
+    except Invalid as wrong:
+        [(name, message), *_] = [(str(each.path[0]), each.message) for each in wrong.refusals]
+        raise WrongSetting(f"ABGRAPH_BOOTSTRAP_{name.upper()}", message) from None
     finally:
         await database.dispose()
 

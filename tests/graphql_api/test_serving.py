@@ -139,6 +139,15 @@ async def test_processes_that_cannot_start_are_not_started_again_and_again(
         assert server.lines[-1] == "Error: the server processes do not start: the log says why"
 
 
+async def test_a_key_to_begin_with_that_can_be_none_is_refused_by_its_variable(
+    folder: Path,
+) -> None:
+    async with started(ABGRAPH_DATA_DIR=folder, ABGRAPH_BOOTSTRAP_SERVER_KEY="no") as server:
+        assert await server.ends(within=20) == 1
+        word = "Error: ABGRAPH_BOOTSTRAP_SERVER_KEY must begin with abk_"
+        assert server.lines[-1].startswith(word)
+
+
 async def test_two_servers_that_start_at_once_share_the_first_project(database_url: str) -> None:
     async with (
         started("--workers", "2", DATABASE_URL=database_url) as one,
