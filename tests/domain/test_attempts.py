@@ -20,6 +20,16 @@ def used_up(attempts: Attempts, *names: str) -> None:
         attempts.note(*names)
 
 
+def taken(attempts: Attempts, name: str) -> int:
+    """How many more could follow each other at once."""
+    for number in range(2 * ALLOWED):
+        try:
+            attempts.note(name)
+        except TooManyAttempts:
+            return number
+    raise AssertionError("attempts have no end")
+
+
 def waits(attempts: Attempts, *names: str) -> int:
     with pytest.raises(TooManyAttempts) as refused:
         attempts.note(*names)
@@ -49,7 +59,7 @@ def test_a_refused_one_does_not_count(attempts: Attempts, clock: Clock) -> None:
 
     clock.passed += PERIOD
 
-    used_up(attempts, "ada")
+    assert taken(attempts, "ada") == ALLOWED
 
 
 def test_the_fullest_of_several_names_decides_and_the_others_are_not_charged(
@@ -57,15 +67,14 @@ def test_the_fullest_of_several_names_decides_and_the_others_are_not_charged(
 ) -> None:
     used_up(attempts, "10.0.0.1")
 
-    waits(attempts, "10.0.0.1", "ada")
-
-    used_up(attempts, "ada")
+    assert waits(attempts, "10.0.0.1", "ada") == 31
+    assert taken(attempts, "ada") == ALLOWED
 
 
 def test_names_do_not_share(attempts: Attempts) -> None:
     used_up(attempts, "ada")
 
-    attempts.note("bob")
+    assert taken(attempts, "bob") == ALLOWED
 
 
 def test_what_succeeded_is_forgotten(attempts: Attempts) -> None:
@@ -73,24 +82,22 @@ def test_what_succeeded_is_forgotten(attempts: Attempts) -> None:
 
     attempts.forget("ada")
 
-    used_up(attempts, "ada")
+    assert taken(attempts, "ada") == ALLOWED
 
 
 def test_time_never_gives_more_than_all(attempts: Attempts, clock: Clock) -> None:
     attempts.note("ada")
     clock.passed += 100 * PERIOD
 
-    used_up(attempts, "ada")
-
-    waits(attempts, "ada")
+    assert taken(attempts, "ada") == ALLOWED
 
 
 def test_memory_is_bounded_whatever_callers_name(attempts: Attempts) -> None:
     used_up(attempts, "ada" + "a" * 1000)
-    waits(attempts, "ada" + "a" * 1000 + "other end")
+    assert waits(attempts, "ada" + "a" * 1000 + "other end") == 31
 
     for number in range(10_001):
         attempts.note(str(number))
 
-    attempts.note("0")  # still there, and the eldest, ada, is not
-    used_up(attempts, "ada" + "a" * 1000)
+    assert taken(attempts, "10000") == ALLOWED - 1  # still there, and the eldest, ada, is not
+    assert taken(attempts, "ada" + "a" * 1000) == ALLOWED

@@ -1,30 +1,20 @@
 """Every change leaves one line that says who did what to which thing, in the same transaction."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
-from graphql import GraphQLObjectType, build_schema
-from sqlalchemy import select
 
 from domain.access import ActorKind
-from domain.audit import AuditEntry
 from domain.ids import NIL
-from graphql_api.schema import schema
 from graphql_api.types.view import global_id
 from persistence.engine import Database
-from persistence.models import AUDIT
 from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
-from tests.graphql_api.people import added, changed, key, logged_in
+from tests.graphql_api.people import added, key, logged_in
+from tests.graphql_api.trail import FIELDS, entries, sent
 from tests.graphql_api.writing import arm, draft, moved, running
 from tests.persistence.contents import everything
-
-EXPORTED = build_schema(schema.as_str())
-ROOT = EXPORTED.type_map["Mutation"]
-assert isinstance(ROOT, GraphQLObjectType)
-FIELDS = ROOT.fields
 
 ACTIONS = {
     "experimentCreate": "experiment.create",
@@ -72,23 +62,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     },
 }
 _STAGES = {"Pause": "ACTIVE", "Resume": "PAUSED", "Complete": "ACTIVE"}
-
-
-async def entries(database: Database) -> Sequence[AuditEntry]:
-    """The eldest first."""
-    return AUDIT.read(await database.rows(select(*AUDIT.columns).order_by(AUDIT.table.c.id)))
-
-
-async def sent(graph: Graph, mutation: str, input: dict[str, Any]) -> dict[str, Any]:
-    arguments = FIELDS[mutation].args
-    kind = arguments["input"].type if arguments else None
-    document = (
-        f"mutation($input: {kind}) {{ {mutation}(input: $input) {{ errors {{ code }} }} }}"
-        if kind
-        else f"mutation {{ {mutation} {{ errors {{ code }} }} }}"
-    )
-    body: dict[str, Any] = (await graph.send(document, input=input)).json()
-    return body
 
 
 async def prepared(graph: Graph, mutation: str) -> tuple[Graph, dict[str, Any]]:
@@ -196,117 +169,6 @@ async def test_without_its_line_nothing_is_changed(
     [error] = body["errors"]
     assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
     assert await _but_for_uses(database_url) == before
-
-
-async def test_the_change_is_said(graph: Graph, database: Database) -> None:
-    made = await draft(graph)
-    started = {"experiment": {"id": made["id"]}}
-    wanted = {"description": "shorter", "hypothesis": "faster"}
-    await sent(graph, "experimentUpdate", started | wanted)
-    await sent(graph, "experimentStart", started)
-    await sent(graph, "variantUpdate", {"id": arm(made, "b")["id"], "label": "B"})
-
-    created, updated, start, labelled = (await entries(database))[1:]
-
-    assert created.changes == {"variants": ["a", "b"]}
-    assert updated.changes == wanted
-    assert isinstance(start.changes, dict)
-    assert (start.changes["status"], start.changes["phase"]) == ("ACTIVE", 1)
-    assert isinstance(labelled.changes, dict)
-    [variant] = labelled.changes["variants"].values()
-    assert variant == {"label": "B"}
-    assert {entry.subject_name for entry in (created, updated, start)} == {"checkout"}
-
-
-async def test_what_is_done_to_people_and_keys_is_said_without_secrets(
-    graph: Graph, database: Database
-) -> None:
-    membership = await added(graph, "VIEWER", "bob@shop.example")
-    await changed(graph, "memberUpdate", user=membership["user"]["id"], role="EDITOR")
-    await changed(graph, "memberRemove", user=membership["user"]["id"])
-    _, known = await key(graph, "READ", allowedOrigins=["https://shop.example"])
-    ada = await logged_in(graph)
-    await changed(ada, "passwordChange", currentPassword=PASSWORD, newPassword="a better one")
-
-    add, update, remove, create, login, password = (await entries(database))[1:]
-
-    assert [one.changes for one in (add, update, remove, login, password)] == [
-        {"role": "VIEWER"},
-        {"role": "EDITOR"},
-        {"role": None},
-        {},
-        {},
-    ]
-    assert {one.subject_name for one in (add, update, remove)} == {"bob@shop.example"}
-    assert global_id("User", add.subject_id) == membership["user"]["id"]
-    assert create.changes == {
-        "prefix": known["prefix"],
-        "scopes": ["READ"],
-        "allowed_origins": ["https://shop.example"],
-        "expires_at": None,
-    }
-
-
-async def test_a_known_user_who_is_added_is_named(graph: Graph, database: Database) -> None:
-    membership = await added(graph, "VIEWER", "bob@shop.example")
-    await changed(graph, "memberRemove", user=membership["user"]["id"])
-
-    await changed(graph, "memberAdd", email="bob@shop.example", role="VIEWER")
-
-    assert (await entries(database))[-1].subject_name == "bob@shop.example"
-
-
-EXPERIMENT_HISTORY = """
-query($id: ID!, $first: Int, $after: String) {
-  experiment(by: {id: $id}) {
-    history(first: $first, after: $after) {
-      totalCount pageInfo { hasNextPage endCursor }
-      nodes { action actorKind actorName subjectName changes happenedAt }
-    }
-  }
-}
-"""
-PROJECT_HISTORY = """
-query($first: Int, $after: String) {
-  viewer { project {
-    history(first: $first, after: $after) {
-      totalCount pageInfo { hasNextPage endCursor } nodes { action subjectName }
-    }
-  } }
-}
-"""
-
-
-async def test_the_history_of_an_experiment_is_read_page_by_page(graph: Graph) -> None:
-    made = await running(graph)
-    await draft(graph, name="another")
-
-    first = (await graph(EXPERIMENT_HISTORY, id=made["id"], first=1))["experiment"]["history"]
-    cursor = first["pageInfo"]["endCursor"]
-    rest = (await graph(EXPERIMENT_HISTORY, id=made["id"], after=cursor))["experiment"]["history"]
-
-    assert (first["totalCount"], first["pageInfo"]["hasNextPage"]) == (2, True)
-    assert [one["action"] for one in first["nodes"]] == ["experiment.start"]
-    [created] = rest["nodes"]
-    assert rest["pageInfo"]["hasNextPage"] is False
-    assert (created["action"], created["actorKind"]) == ("experiment.create", "API_KEY")
-    assert (created["actorName"], created["subjectName"]) == ("server", "checkout")
-
-
-async def test_the_history_of_a_project_outlives_its_experiments(graph: Graph) -> None:
-    made = await draft(graph)
-    await sent(graph, "experimentDelete", {"experiment": {"id": made["id"]}})
-
-    history = (await graph(PROJECT_HISTORY, first=2))["viewer"]["project"]["history"]
-
-    assert history["totalCount"] == 3
-    assert history["nodes"] == [
-        {"action": "experiment.delete", "subjectName": "checkout"},
-        {"action": "experiment.create", "subjectName": "checkout"},
-    ]
-    cursor = history["pageInfo"]["endCursor"]
-    rest = (await graph(PROJECT_HISTORY, after=cursor))["viewer"]["project"]["history"]
-    assert rest["nodes"] == [{"action": "project.create", "subjectName": "Default"}]
 
 
 async def _run(url: str, statement: str) -> None:

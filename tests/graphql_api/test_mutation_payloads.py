@@ -145,33 +145,36 @@ async def test_what_is_read_through_the_payload_is_fresh(graph: Graph) -> None:
     }
 
 
+SEVERAL = """
+mutation($b: ID!) {
+  first: experimentStart(input: {experiment: {name: "checkout"}, expectedVersion: 1}) {
+    experiment { ...Seen } query { ...Read }
+  }
+  second: variantUpdate(input: {id: $b, trafficWeight: 0.25}) {
+    variants { trafficWeight experiment { version } } experiment { ...Seen }
+    query { ...Read }
+  }
+  third: experimentPause(input: {experiment: {name: "checkout"}, expectedVersion: 3}) {
+    experiment { ...Seen } query { ...Read }
+  }
+  fourth: experimentPause(input: {experiment: {name: "checkout"}}) {
+    experiment { ...Seen } errors { code } query { ...Read }
+  }
+  fifth: experimentDelete(input: {experiment: {name: "checkout"}}) {
+    errors { code } query { ...Read }
+  }
+}
+fragment Seen on Experiment {
+  version status phases { number } variants { name trafficWeight }
+}
+fragment Read on Query { experiment(by: {name: "checkout"}) { ...Seen } }
+"""
+
+
 async def test_each_of_several_mutations_sees_what_the_former_did(graph: Graph) -> None:
     made = await draft(graph)
-    answer = await graph(
-        """mutation($b: ID!) {
-          first: experimentStart(input: {experiment: {name: "checkout"}, expectedVersion: 1}) {
-            experiment { ...Seen } query { ...Read }
-          }
-          second: variantUpdate(input: {id: $b, trafficWeight: 0.25}) {
-            variants { trafficWeight experiment { version } } experiment { ...Seen }
-            query { ...Read }
-          }
-          third: experimentPause(input: {experiment: {name: "checkout"}, expectedVersion: 3}) {
-            experiment { ...Seen } query { ...Read }
-          }
-          fourth: experimentPause(input: {experiment: {name: "checkout"}}) {
-            experiment { ...Seen } errors { code } query { ...Read }
-          }
-          fifth: experimentDelete(input: {experiment: {name: "checkout"}}) {
-            errors { code } query { ...Read }
-          }
-        }
-        fragment Seen on Experiment {
-          version status phases { number } variants { name trafficWeight }
-        }
-        fragment Read on Query { experiment(by: {name: "checkout"}) { ...Seen } }""",
-        b=arm(made, "b")["id"],
-    )
+
+    answer = await graph(SEVERAL, b=arm(made, "b")["id"])
 
     before, after = _seen(2, "ACTIVE", 1, 0.5, 0.5), _seen(3, "ACTIVE", 2, 0.75, 0.25)
     paused = _seen(4, "PAUSED", 2, 0.75, 0.25)

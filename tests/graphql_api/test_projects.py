@@ -88,7 +88,8 @@ async def test_what_is_deleted_makes_room(graph: Graph, free: Project) -> None:
 
     await graph(DELETE, input={"experiment": {"id": first["id"]}})
 
-    await created(graph, "d")
+    assert (await created(graph, "d"))["id"] != first["id"]
+    assert await counts(graph) == ("FREE", 3, 3)
 
 
 DELETE = """

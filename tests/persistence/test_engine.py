@@ -248,3 +248,4 @@ async def test_what_is_disposed_of_leaves_no_connection(database_url: str) -> No
     async with asyncio.timeout(5):
         while await ask(database_url, left):  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.01)
+    assert await ask(database_url, left) == 0

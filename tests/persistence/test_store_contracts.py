@@ -1,87 +1,15 @@
 """What the domain relies on in its stores, asked of those in memory and of those in PostgreSQL."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from domain.errors import NameTaken
-from domain.experiments import (
-    Edit,
-    Experiment,
-    ExperimentChanges,
-    ExperimentFilter,
-    ExperimentOrderField,
-    ExperimentStatus,
-    ExperimentStore,
-)
-from domain.ids import ProjectId, new_id
-from domain.paging import Ordering, Page, Window, window
-from domain.variants import Variant, VariantChanges, VariantStore
-from persistence.engine import Database
-from persistence.experiments import Experiments
-from persistence.variants import Variants
-from tests.factories import NOON, make_deed, make_experiment, make_phase, make_variant
-from tests.fakes import FakeExperiments, FakeVariants, Memory
-from tests.persistence.graphs import stored_project
-
-HOUR = timedelta(hours=1)
-LATER = NOON + HOUR
-DEED = make_deed(at=LATER)
-EVERYTHING = ExperimentFilter(status=frozenset(ExperimentStatus))
-BY_NAME = Ordering(ExperimentOrderField.NAME, descending=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    experiments: ExperimentStore
-    variants: VariantStore
-    home: ProjectId
-    elsewhere: ProjectId
-
-    async def made(self, project: ProjectId | None = None, **changes: Any) -> Experiment:
-        owner = project or self.home
-        experiment = make_experiment(project_id=owner, **changes)
-        await self.experiments.create(owner, experiment, (), (), DEED)
-        return experiment
-
-    async def with_variants(self, *names: str) -> tuple[Experiment, list[Variant]]:
-        experiment = make_experiment(project_id=self.home)
-        variants = [
-            make_variant(experiment_id=experiment.id, name=name, position=place)
-            for place, name in enumerate(names)
-        ]
-        await self.experiments.create(self.home, experiment, variants, (), DEED)
-        return experiment, variants
-
-    async def of(self, experiment: Experiment) -> list[Variant]:
-        found = await self.variants.by_experiment(self.home, [experiment.id])
-        return list(found.get(experiment.id, ()))
-
-    async def listed(self, **filter: Any) -> list[str]:
-        asked = replace(ExperimentFilter(), **filter)
-        found = await self.experiments.page(self.home, Window(ordering=BY_NAME), asked)
-        assert await self.experiments.count(self.home, asked) == len(found.items)
-        return [one.name for one in found.items]
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest, database: Database) -> Stores:
-    if request.param == "memory":
-        memory = Memory()
-        return Stores(
-            experiments=FakeExperiments(memory),
-            variants=FakeVariants(memory),
-            home=ProjectId(new_id()),
-            elsewhere=ProjectId(new_id()),
-        )
-    return Stores(
-        experiments=Experiments(database),
-        variants=Variants(database),
-        home=await stored_project(database),
-        elsewhere=await stored_project(database),
-    )
+from domain.experiments import Edit, ExperimentChanges
+from domain.ids import new_id
+from domain.variants import VariantChanges
+from tests.factories import make_experiment, make_phase, make_variant
+from tests.persistence.stores import DEED, EVERYTHING, LATER, Stores
 
 
 async def test_what_is_created_is_found_by_id_and_by_name(stores: Stores) -> None:
@@ -239,100 +167,3 @@ async def test_variants_come_by_position_and_then_by_age(stores: Stores) -> None
     assert await stores.experiments.save(stores.home, experiment, edit, DEED) is not None
 
     assert await stores.of(experiment) == [front, older, newer]
-
-
-async def test_a_search_looks_at_name_description_and_hypothesis(stores: Stores) -> None:
-    plain = {"description": None, "hypothesis": None}
-    await stores.made(name="a Blue name", **plain)
-    await stores.made(name="b", description="something BLUE", hypothesis=None)
-    await stores.made(name="c", description=None, hypothesis="blueish")
-    await stores.made(name="d", description="b l u e", hypothesis="100% _sure\\")
-
-    assert await stores.listed(search="blue") == ["a Blue name", "b", "c"]
-    assert await stores.listed(search="0% _S") == ["d"]
-    assert await stores.listed(search="\\") == ["d"]
-    assert await stores.listed(search="b%e") == []
-    assert await stores.listed(search="") == ["a Blue name", "b", "c", "d"]
-
-
-async def test_created_after_is_inclusive_and_before_is_exclusive(stores: Stores) -> None:
-    for hour in range(4):
-        await stores.made(name=f"at {hour}", created_at=NOON + hour * HOUR)
-
-    assert await stores.listed(created_after=LATER) == ["at 1", "at 2", "at 3"]
-    assert await stores.listed(created_before=LATER) == ["at 0"]
-    assert await stores.listed(created_after=LATER, created_before=LATER + HOUR) == ["at 1"]
-
-
-async def test_archived_ones_are_listed_only_where_they_are_asked_for(stores: Stores) -> None:
-    for status in ExperimentStatus:
-        await stores.made(name=status.value, status=status)
-
-    assert await stores.listed() == ["active", "completed", "draft", "paused"]
-    assert await stores.listed(status=frozenset()) == []
-    asked = frozenset({ExperimentStatus.ARCHIVED, ExperimentStatus.DRAFT})
-    assert await stores.listed(status=asked) == ["archived", "draft"]
-
-
-async def test_filters_hold_all_at_once(stores: Stores) -> None:
-    author = new_id()
-    await stores.made(name="both", target_bot="bot", created_by=author)
-    await stores.made(name="bot", target_bot="bot")
-    await stores.made(name="author", target_bot="Bot", created_by=author)
-    await stores.made(name="neither", target_bot=None)
-
-    assert await stores.listed(target_bot="bot") == ["bot", "both"]
-    assert await stores.listed(created_by=author) == ["author", "both"]
-    assert await stores.listed(target_bot="bot", created_by=author) == ["both"]
-
-
-async def test_experiments_are_counted_by_status(stores: Stores) -> None:
-    for status in (ExperimentStatus.DRAFT, ExperimentStatus.DRAFT, ExperimentStatus.ARCHIVED):
-        await stores.made(status=status)
-
-    assert await stores.experiments.count_by_status(stores.home) == {
-        ExperimentStatus.DRAFT: 2,
-        ExperimentStatus.ARCHIVED: 1,
-    }
-
-
-async def test_those_active_come_by_name(stores: Stores) -> None:
-    for name in ("c", "a", "b"):
-        await stores.made(name=name, status=ExperimentStatus.ACTIVE)
-    await stores.made(name="paused", status=ExperimentStatus.PAUSED)
-
-    active = await stores.experiments.active(stores.home)
-
-    assert [one.name for one in active] == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("field", ExperimentOrderField)
-async def test_walks_in_both_directions_see_all_once(
-    stores: Stores, field: ExperimentOrderField
-) -> None:
-    for number in range(5):
-        started = NOON if number % 2 else None
-        await stores.made(name=f"n{number * 3 % 5}", started_at=started)
-
-    for ordering in (Ordering(field), Ordering(field, descending=False)):
-        forwards = await _walked(stores, ordering, backwards=False)
-        backwards = await _walked(stores, ordering, backwards=True)
-
-        assert len({one.id for one in forwards}) == 5
-        assert backwards == forwards
-        places = [(ordering.cursor(one).key, one.id) for one in forwards]
-        assert places == sorted(places, key=str, reverse=ordering.descending)
-
-
-async def _walked(stores: Stores, ordering: Ordering, *, backwards: bool) -> list[Experiment]:
-    found: list[Experiment] = []
-    asked = window(ordering, last=2) if backwards else window(ordering, first=2)
-    while True:
-        page: Page[Experiment] = await stores.experiments.page(stores.home, asked, EVERYTHING)
-        found = [*page.items, *found] if backwards else [*found, *page.items]
-        if not (page.has_previous if backwards else page.has_next):
-            return found
-        if backwards:
-            asked = window(ordering, last=2, before=str(page.cursor(page.items[0])))
-        else:
-            asked = window(ordering, first=2, after=str(page.cursor(page.items[-1])))

@@ -1,0 +1,54 @@
+"""Two projects, and Ada who owns the first."""
+
+import pytest
+
+from domain.ids import ProjectId, new_id
+from domain.people import User
+from domain.tokens import new_session_token
+from persistence.engine import Database
+from persistence.experiments import Experiments
+from persistence.models import MEMBERSHIPS, SESSIONS, USERS
+from persistence.variants import Variants
+from tests.factories import make_membership, make_session, make_user
+from tests.fakes import FakeExperiments, FakeVariants, Memory
+from tests.persistence.graphs import stored, stored_project
+from tests.persistence.stores import Stores
+
+
+@pytest.fixture
+async def home(database: Database) -> ProjectId:
+    return await stored_project(database)
+
+
+@pytest.fixture
+async def elsewhere(database: Database) -> ProjectId:
+    return await stored_project(database)
+
+
+@pytest.fixture
+async def ada(database: Database, home: ProjectId) -> User:
+    """Who owns the project and has a session."""
+    user = make_user()
+    await stored(database, USERS, user)
+    await stored(database, MEMBERSHIPS, make_membership(project_id=home, user_id=user.id))
+    session = make_session(project_id=home, user_id=user.id, token_hash=new_session_token().hash)
+    await stored(database, SESSIONS, session)
+    return user
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest, database: Database) -> Stores:
+    if request.param == "memory":
+        memory = Memory()
+        return Stores(
+            experiments=FakeExperiments(memory),
+            variants=FakeVariants(memory),
+            home=ProjectId(new_id()),
+            elsewhere=ProjectId(new_id()),
+        )
+    return Stores(
+        experiments=Experiments(database),
+        variants=Variants(database),
+        home=await stored_project(database),
+        elsewhere=await stored_project(database),
+    )
