@@ -83,9 +83,12 @@ class Administration:
             (user, await self._people.memberships_of(user.id)) for user in await self._people.all()
         ]
 
-    async def create_user(self, project: str | None, new: NewMember) -> Membership:
+    async def create_user(self, project: str | None, new: NewMember) -> bool:
+        """Whether the user is new; one who is known keeps the password."""
         found = await self.project(project)
-        return await self._accounts.add_member(found.id, self._operator, new)
+        known = await self._people.by_email(normalised(new.email))
+        await self._accounts.add_member(found.id, self._operator, new)
+        return known is None
 
     async def disable_user(self, email: str) -> User:
         return await self._change(email, UserChanges(disabled_at=self._clock()), "user.disable")

@@ -39,10 +39,10 @@ def create_user(
     """Let somebody into a project, and make the user where there is none."""
     made_up = None if password else secrets.token_urlsafe(12)
     new = NewMember(email=email, name=name, role=role, password=password or made_up)
-    run(lambda administration: administration.create_user(project, new))
+    is_new = run(lambda administration: administration.create_user(project, new))
     click.echo(f"{email} is {role.name} now")
-    if made_up:
-        click.echo(f"password of a new user, shown this once: {made_up}")
+    if made_up and is_new:
+        click.echo(f"password, shown this once: {made_up}")
 
 
 @user.command("list")

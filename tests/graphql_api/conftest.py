@@ -27,6 +27,7 @@ class Graph:
     """Asks as a client does: over HTTP, and by nothing else."""
 
     def __init__(self, transport: httpx.ASGITransport, token: str | None) -> None:
+        self.token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.transport = transport
         self.http = httpx.AsyncClient(
