@@ -1,19 +1,23 @@
 """abgraph user, key and project: what an operator does on the command line."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import click
 
 from domain.access import Role, Scope
 from domain.accounts import NewMember
+from domain.administration import Administration
 from domain.keys import NewApiKey
 from domain.projects import Plan
 
+Result = TypeVar("Result")
+
 
 class Run(Protocol):
-    def __call__(self, work: Any) -> Any:
+    def __call__(self, work: Callable[[Administration], Awaitable[Result]]) -> Result:
         """Does `work(administration)` on the configured database."""
         ...
 

@@ -213,10 +213,17 @@ async def test_what_is_deleted_is_either_changed_before_or_not_found(
 @pytest.mark.parametrize("mutation", ["variantDelete", "variantUpdate", "variantDeactivate"])
 async def test_what_has_started_keeps_the_rules(graph: Graph, mutation: str) -> None:
     for turn in range(6):
-        await _started_against(graph, mutation, turn)
+        after, payloads = await _started_against(graph, mutation, turn)
+
+        assert any(payload["errors"] == [] for payload in payloads)
+        if after["status"] == "ACTIVE":
+            assert mutation == "variantUpdate" or len(after["variants"]) == 2
+            assert after["phases"][-1]["weights"] == weights(after)
+            assert math.fsum(weights(after).values()) == 1
+            assert sum(one["isControl"] for one in after["variants"] if one["isActive"]) == 1
 
 
-async def _started_against(graph: Graph, mutation: str, turn: int) -> None:
+async def _started_against(graph: Graph, mutation: str, turn: int) -> tuple[Shown, list[Shown]]:
     made = await draft(graph, name=f"x{turn}")
     wanted = {"trafficWeight": 0.25} if mutation == "variantUpdate" else {}
     asked = [
@@ -226,13 +233,7 @@ async def _started_against(graph: Graph, mutation: str, turn: int) -> None:
 
     payloads = await all_at_once(*(asked[::-1] if turn % 2 else asked))
 
-    after = await shown(graph, made["id"])
-    assert any(payload["errors"] == [] for payload in payloads)
-    if after["status"] == "ACTIVE":
-        assert mutation == "variantUpdate" or len(after["variants"]) == 2
-        assert after["phases"][-1]["weights"] == weights(after)
-        assert math.fsum(weights(after).values()) == 1
-        assert sum(one["isControl"] for one in after["variants"] if one["isActive"]) == 1
+    return await shown(graph, made["id"]), payloads
 
 
 async def test_a_control_is_one_whoever_names_it(graph: Graph) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.graphql_api.conftest import Graph
 from tests.graphql_api.writing import (
+    VARIANT,
     Shown,
     arm,
     change,
@@ -21,17 +22,6 @@ from tests.persistence.contents import everything
 STATUSES = ("DRAFT", "ACTIVE", "PAUSED", "COMPLETED", "ARCHIVED")
 OPEN = ("DRAFT", "ACTIVE", "PAUSED")
 CLOSED = ("COMPLETED", "ARCHIVED")
-VARIANT = {
-    "name": "c",
-    "label": "Third",
-    "description": "Another one",
-    "responseTemplate": "Hello {name}",
-    "systemPrompt": "You sell shoes.",
-    "configOverrides": {"steps": 3},
-    "content": ["Pay", {"now": None}],
-    "trafficWeight": 0.0,
-    "isControl": False,
-}
 
 
 def is_one_more(before: Shown, after: Shown) -> bool:

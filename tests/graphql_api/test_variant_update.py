@@ -2,6 +2,7 @@ import pytest
 
 from tests.graphql_api.conftest import Graph
 from tests.graphql_api.writing import (
+    VARIANT,
     Shown,
     arm,
     change,
@@ -19,17 +20,6 @@ from tests.persistence.contents import everything
 
 STATUSES = ("DRAFT", "ACTIVE", "PAUSED", "COMPLETED", "ARCHIVED")
 CLOSED = ("COMPLETED", "ARCHIVED")
-VARIANT = {
-    "name": "c",
-    "label": "Third",
-    "description": "Another one",
-    "responseTemplate": "Hello {name}",
-    "systemPrompt": "You sell shoes.",
-    "configOverrides": {"steps": 3},
-    "content": ["Pay", {"now": None}],
-    "trafficWeight": 0.0,
-    "isControl": False,
-}
 NEW = {
     "name": "renamed",
     "label": "Other",

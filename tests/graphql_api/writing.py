@@ -57,6 +57,17 @@ _MUTATIONS = {
     "variantDelete": ("VariantInput", "DeletePayload"),
 }
 MUTATIONS = tuple(_MUTATIONS)
+VARIANT = {
+    "name": "c",
+    "label": "Third",
+    "description": "Another one",
+    "responseTemplate": "Hello {name}",
+    "systemPrompt": "You sell shoes.",
+    "configOverrides": {"steps": 3},
+    "content": ["Pay", {"now": None}],
+    "trafficWeight": 0.0,
+    "isControl": False,
+}
 
 
 def document(mutation: str) -> str:

@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, QueuePool, Select, bindparam, func, insert, make_url, select, update
+from sqlalchemy import (
+    Boolean,
+    QueuePool,
+    Select,
+    bindparam,
+    func,
+    insert,
+    literal,
+    make_url,
+    select,
+    update,
+)
 
 from domain.errors import BadRequest, Unavailable
 from persistence.engine import Database
@@ -234,8 +245,10 @@ async def test_a_socket_in_a_folder_with_spaces_is_found(database_url: str, tmp_
     there = url.update_query_dict({"host": str(spaced)})
     database = Database(there.render_as_string(hide_password=False))
 
-    await database.ping()
+    rows = await database.rows(select(literal(1)))
     await database.dispose()
+
+    assert [tuple(row) for row in rows] == [(1,)]
 
 
 async def test_what_is_disposed_of_leaves_no_connection(database_url: str) -> None:
