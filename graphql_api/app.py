@@ -24,7 +24,9 @@ from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.errors import DomainError, Invalid, Unavailable
 from domain.keys import Keys as KeyUseCases
+from domain.running import RunningExperiments
 from domain.setup import Beginning, Setup, Wanted
+from domain.tracking import Tracker
 from graphql_api import health
 from graphql_api.context import Context, Services
 from graphql_api.guard import Guard
@@ -41,6 +43,7 @@ from persistence.credentials import Credentials
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from persistence.engine import Database
 from persistence.experiments import Experiments
+from persistence.ingest import Ingest
 from persistence.keys import Keys
 from persistence.metrics import Metrics
 from persistence.models import validate_models
@@ -68,7 +71,8 @@ def create_app(settings: Settings, url: str) -> Starlette:
     database = Database(
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
-    services = _services(database)
+    ingest = Ingest(database, lambda _: None)
+    services = _services(database, ingest)
     endpoint = GraphQLEndpoint(
         closed_schema if settings.is_production else schema,
         lambda request: Context(services, request.state.caller, _address(request)),
@@ -79,6 +83,7 @@ def create_app(settings: Settings, url: str) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        await ingest.drain()
         await database.dispose()
 
     app = Starlette(
@@ -198,14 +203,15 @@ def _open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _services(database: Database) -> Services:
+def _services(database: Database, ingest: Ingest) -> Services:
     experiments, variants, keys = Experiments(database), Variants(database), Keys(database)
-    people = People(database)
+    people, metrics = People(database), Metrics(database)
+    running = RunningExperiments(experiments, variants, metrics, time.monotonic)
     stores = Stores(
         experiments=experiments,
         variants=variants,
         assignments=Assignments(database),
-        metrics=Metrics(database),
+        metrics=metrics,
         projects=Projects(database),
         people=people,
         keys=keys,
@@ -214,7 +220,9 @@ def _services(database: Database) -> Services:
     return Services(
         stores=stores,
         authentication=Authentication(Credentials(database), _now, time.monotonic),
-        authoring=Authoring(experiments, variants, _now),
+        authoring=Authoring(experiments, variants, _now, running.forget),
+        running=running,
+        tracker=Tracker(running, ingest, _now),
         accounts=Accounts(people, Passwords(), Attempts(time.monotonic), _now),
         keys=KeyUseCases(keys, _now),
     )

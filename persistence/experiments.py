@@ -21,7 +21,7 @@ from domain.ids import ProjectId
 from domain.metrics import MetricDefinition
 from domain.paging import Page, Window, page
 from domain.variants import Variant
-from persistence.arrays import among
+from persistence.arrays import among, among_given
 from persistence.audit import write_down
 from persistence.conflicts import translated
 from persistence.engine import Database
@@ -29,6 +29,10 @@ from persistence.keyset import paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
 from persistence.projects import hold_to_plan
 from persistence.tables import experiments, metric_definitions, phases, variants
+
+_VERSIONS = select(experiments.c.id, experiments.c.version).where(
+    among_given(experiments.c.id, "experiments")
+)
 
 
 class Experiments:
@@ -72,6 +76,10 @@ class Experiments:
             .where(experiments.c.status == ExperimentStatus.ACTIVE)
             .order_by(experiments.c.name)
         )
+
+    async def versions(self, owners: Collection[UUID]) -> Mapping[UUID, int]:
+        rows = await self._database.rows(_VERSIONS, {"experiments": list(owners)})
+        return dict(map(tuple, rows))
 
     async def phases_by_experiment(
         self, project: ProjectId, owners: Collection[UUID]

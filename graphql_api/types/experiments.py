@@ -173,6 +173,14 @@ class ExperimentBy:
         raise InvalidInput("give an id or a name", path)
 
 
+def named(text: str) -> ExperimentKey:
+    """By an id of this server or, whatever else it is, by name."""
+    try:
+        return ExperimentKey(id=id_of("Experiment", text, ()))
+    except InvalidInput:
+        return ExperimentKey(name=text)
+
+
 def _storable(name: str, path: Path) -> str:
     if fault := text_fault(name):
         raise InvalidInput(fault, path)
