@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.assigning import check_user
 from domain.assignments import Assignment, ExperimentNotRunning
 from domain.checks import Checks
+from domain.errors import InvalidInput
 from domain.experiments import ExperimentKey, ExperimentStatus
 from domain.ids import new_id
 from domain.json_values import Json
@@ -23,7 +24,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _TAKE_REPORTS = frozenset(
     {ExperimentStatus.ACTIVE, ExperimentStatus.PAUSED, ExperimentStatus.COMPLETED}
 )
-_ONE_CONVERSION = "\tconversion"  # no eventId of a caller may hold a tabulator
+ONE_CONVERSION = "\tconversion"  # no eventId of a caller may hold a tabulator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class ConvertRequest:
             id=new_id(),
             experiment_id=running.experiment.id,
             user_id=self.user_id,
-            event_id=_ONE_CONVERSION,
+            event_id=ONE_CONVERSION,
             event_type=CONVERSION,
             value=self.value,
             details={} if self.metadata is None else self.metadata,
@@ -82,6 +83,8 @@ class TrackRequest:
         checks.done()
 
     def report(self, running: Running, now: datetime) -> "Report":
+        happened_at = now if self.timestamp is None else self.timestamp
+        _check_kept(running, happened_at)
         return Report(
             id=new_id(),
             experiment_id=running.experiment.id,
@@ -90,7 +93,7 @@ class TrackRequest:
             event_type=self.event_type,
             value=self.value,
             details={} if self.data is None else self.data,
-            happened_at=now if self.timestamp is None else self.timestamp,
+            happened_at=happened_at,
             arrived_at=now,
             source=self.source,
             session_context={} if self.session_context is None else self.session_context,
@@ -117,7 +120,7 @@ class Report:
 
     @property
     def is_conversion(self) -> bool:
-        return self.event_id == _ONE_CONVERSION
+        return self.event_id == ONE_CONVERSION
 
     @property
     def user(self) -> tuple[UUID, str]:
@@ -168,6 +171,14 @@ def _check_time(checks: Checks, timestamp: datetime | None, now: datetime) -> No
         checks.refuse(("timestamp",), "lies more than 24 hours ahead")
     elif timestamp < _EARLIEST:
         checks.refuse(("timestamp",), f"lies before {_EARLIEST:%Y-%m-%d}")
+
+
+def _check_kept(running: Running, happened_at: datetime) -> None:
+    """What was pruned is not known any more, and would count again."""
+    pruned = running.experiment.events_pruned_before
+    if pruned is not None and happened_at < pruned:
+        message = f"lies before {pruned:%Y-%m-%d %H:%M}Z, up to where events have been pruned"
+        raise InvalidInput(message, ("timestamp",))
 
 
 def _fed(running: Running, event_type: str) -> Sequence[MetricDefinition]:

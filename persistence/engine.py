@@ -180,6 +180,16 @@ class Database:
             self._distrusted = time.monotonic()
             return await self._transacted(deadline + _MARGIN, work)
 
+    @asynccontextmanager
+    async def at_leisure(self) -> AsyncIterator[_Driver]:
+        """A connection of its own, for an operator's work that may take long."""
+        with translated_outages():
+            driver = await self._connect_with({"application_name": self._application_name})
+            try:
+                yield driver
+            finally:
+                await driver.close()
+
     async def ping(self) -> None:
         await self.rows(_ONE, {})
 

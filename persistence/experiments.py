@@ -29,6 +29,7 @@ from persistence.keyset import paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
 from persistence.projects import hold_to_plan
 from persistence.tables import experiments, metric_definitions, phases, variants
+from persistence.tallies import PUBLICATION
 
 _VERSIONS = select(experiments.c.id, experiments.c.version).where(
     among_given(experiments.c.id, "experiments")
@@ -123,6 +124,8 @@ class Experiments:
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
                     return None
+                if edit.changes.status is not UNSET:
+                    await connection.execute(PUBLICATION, {"experiments": [seen.id]})
                 await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])

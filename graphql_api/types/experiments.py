@@ -47,7 +47,7 @@ class Phase(View):
 @strawberry.type(description="A question that is put to users: which variant does better.")
 class Experiment(View, Node):
     entity = domain.Experiment
-    hidden = frozenset({"project_id", "winner_variant", "created_by"})
+    hidden = frozenset({"project_id", "winner_variant", "created_by", "events_pruned_before"})
 
     name: str = strawberry.field(
         description="Unique within the project; trackers address the experiment by it."
