@@ -36,6 +36,9 @@ class Way:
     is_served: bool = True
 
 
+_aside = partial(Way, is_served=False)
+
+
 async def warmed_up(server: Served, connection: "asyncpg.Connection[Any]") -> int:
     """With users that are known and rows to be copied; answers how many transactions the server
     has writing at once."""

@@ -1,6 +1,7 @@
 """What tests of trackers send, and how they see what is stored of it."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ from persistence.tables import (
     variants,
 )
 from tests.graphql_api.conftest import Graph
-from tests.graphql_api.rows import database_of
-from tests.persistence.statements import Statement
+from tests.graphql_api.rows import AUTHENTICATION, database_of
+from tests.persistence.statements import counted
 
 Shown = dict[str, Any]
 
@@ -50,17 +51,17 @@ class Held(NamedTuple):
     """The sums of one variant, its stripes taken together."""
 
     users: int
-    total: float = 0
-    squares: float = 0
+    total: Decimal | float = 0
+    squares: Decimal | float = 0
     events: int = 0
     event_squares: int = 0
-    cross_products: float = 0
+    cross_products: Decimal | float = 0
     capped: int = 0
 
 
-def document(mutation: str) -> str:
-    kind, shown = _DOCUMENTS[mutation]
-    return f"mutation ($input: {kind}) {{ {mutation}(input: $input) {{ {shown} }} }}"
+def document(mutation: str, shown: str | None = None) -> str:
+    kind, usual = _DOCUMENTS[mutation]
+    return f"mutation ($input: {kind}) {{ {mutation}(input: $input) {{ {shown or usual} }} }}"
 
 
 async def ask(graph: Graph, mutation: str, user_id: str = "ada", **input: Any) -> Shown:
@@ -124,23 +125,36 @@ async def written(app: Starlette) -> tuple[int, int, int, int]:
     return a, m, t, s
 
 
-async def sums(app: Starlette) -> dict[tuple[str, str, int], Held]:
-    """By variant, metric and phase; the metric of an experiment's users has no name."""
+async def sums(app: Starlette) -> dict[tuple[str, str], Held]:
+    """By variant and metric; that of an experiment's users has no name."""
+    found: dict[tuple[str, str], Held] = {}
+    for (variant, metric, _), held in (await sums_by_phase(app)).items():
+        found[variant, metric] = _together(found.get((variant, metric)), held)
+    return found
+
+
+async def sums_by_phase(app: Starlette) -> dict[tuple[str, str, int], Held]:
     arms = await _names(app, select(variants.c.id, variants.c.name))
     metrics = await _names(app, select(metric_definitions.c.id, metric_definitions.c.name))
     found: dict[tuple[str, str, int], Held] = {}
     for row in RUNNING_SUMS.read(await database_of(app).rows(select(*RUNNING_SUMS.columns))):
         key = (arms[row.variant_id], metrics.get(row.metric_id, ""), row.phase)
-        values = [float(getattr(row, name)) for name in Held._fields]
-        held = found.get(key, Held(0))
-        found[key] = Held(*(a + b for a, b in zip(held, values, strict=True)))  # type: ignore
+        held = Held._make(getattr(row, name) for name in Held._fields)
+        found[key] = _together(found.get(key), held)
     return found
 
 
-def statements(seen: Sequence[Statement]) -> list[str]:
-    """What each did to which table; that experiments are looked after every half second, however
-    many calls there are, is left out."""
+async def took(app: Starlette, graph: Graph, mutation: str, input: object) -> list[str]:
+    """What it did to which table; that experiments are looked after twice a second, however many
+    calls there are, is left out."""
+    asked = document(mutation, "errors { code }")
+    async with counted(database_of(app), besides=AUTHENTICATION) as seen:
+        assert await graph(asked, input=input) == {mutation: {"errors": []}}
     return [_told(one.split()) for one in seen if not one.startswith(_LOOKS_AGAIN)]
+
+
+def _together(one: Held | None, other: Held) -> Held:
+    return other if one is None else Held._make(a + b for a, b in zip(one, other, strict=True))
 
 
 def _told(words: Sequence[str]) -> str:
