@@ -2,11 +2,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+# Pinned in package.json; a lock file would name the registry it was made with.
+with_packages = @cd $(1) && [ -d node_modules -a node_modules -nt package.json ] || { npm install --silent --no-audit --no-fund --no-package-lock && touch node_modules; }
+
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: FORCE help install serve test check schema revision format bench lock clean
+.PHONY: FORCE help install serve test test-clients test-browser soak check schema revision format bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv from requirements.lock; PYTHON=python3.12 chooses the interpreter
 	@:
@@ -16,6 +19,17 @@ serve: install ## start the server, with its own PostgreSQL; ARGS="--port 9000"
 
 test: install ## run the Python tests; ARGS="-k lifecycle"
 	@$(BIN)/pytest -q $(ARGS)
+
+test-clients: install ## run the clients of others against a real server; needs Node 20
+	$(call with_packages,tests/clients)
+	@node --test tests/clients
+
+test-browser: install ## run tracker.js in Chromium against a real server; needs Node 20 and Chromium
+	$(call with_packages,tests/browser)
+	@node --test tests/browser
+
+soak: install ## the long forms of the tests about faults, load and chance
+	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking $(ARGS)
 
 check: install ## lint, format, types, import contracts, schema.graphql and migrations
 	$(BIN)/ruff check
@@ -41,13 +55,14 @@ format: install ## format the code and sort its imports
 bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks mapping
 	@$(BIN)/python -m benchmarks authentication
+	@$(BIN)/python -m benchmarks tracker
 
 lock: install ## write requirements.lock from pyproject.toml; ARGS=--upgrade
 	@$(BIN)/pip-compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --strip-extras --allow-unsafe --no-header $(ARGS) -o requirements.lock pyproject.toml
 
 clean: ## remove .venv and every cache; the data in .abgraph stays
-	@rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache node_modules
+	@rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache tests/*/node_modules
 	@find . -name .abgraph -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is written last and holds the folder it was written in: an interrupted install, a copied or

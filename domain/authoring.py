@@ -50,10 +50,13 @@ class Authoring:
         experiments: ExperimentStore,
         variants: VariantStore,
         clock: Callable[[], datetime],
+        announce: Callable[[Experiment], None] = lambda _: None,
     ) -> None:
+        """`announce` tells the rest of this process of each change that has been written."""
         self._experiments = experiments
         self._variants = variants
         self._clock = clock
+        self._announce = announce
 
     async def create(self, caller: Caller, new: NewExperiment) -> Experiment:
         check_new(new)
@@ -61,6 +64,7 @@ class Authoring:
         design, definitions = build_experiment(caller.project, new, deed.at)
         created = replace(design.experiment, created_by=caller.user)
         await self._experiments.create(caller.project, created, design.variants, definitions, deed)
+        self._announce(created)
         return created
 
     async def start(self, caller: Caller, target: Target) -> Experiment:
@@ -89,6 +93,7 @@ class Authoring:
             experiment = await self._find(caller.project, target.key)
             target.check(experiment)
             if await self._experiments.delete(caller.project, experiment, deed):
+                self._announce(experiment)
                 return experiment.id
 
     async def add_variants(
@@ -146,6 +151,7 @@ class Authoring:
                 return seen
             saved = await self._experiments.save(caller.project, seen, edit, deed)
             if saved is not None:
+                self._announce(saved)
                 return saved
 
     async def _find(self, project: ProjectId, key: ExperimentKey) -> Experiment:

@@ -87,6 +87,7 @@ def build_experiment(
         "winner_variant": None,
         "statistical_significance": None,
         "phase": 0,
+        "events_pruned_before": None,
         "created_by": None,
         "started_at": None,
         "completed_at": None,

@@ -73,6 +73,7 @@ class Experiment:
     winner_variant: str | None
     statistical_significance: float | None
     phase: int
+    events_pruned_before: datetime | None
     created_by: UUID | None
     started_at: datetime | None
     completed_at: datetime | None
@@ -179,7 +180,9 @@ class ExperimentStore(Protocol):
 
     async def count_by_status(self, project: ProjectId) -> Mapping[ExperimentStatus, int]: ...
 
-    async def active(self, project: ProjectId) -> Sequence[Experiment]: ...
+    async def active(self, project: ProjectId) -> Sequence[Experiment]:
+        """By name."""
+        ...
 
     async def phases_by_experiment(
         self, project: ProjectId, experiments: Collection[UUID]

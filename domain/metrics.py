@@ -68,13 +68,14 @@ class NewMetricDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One event of one user, as a tracker reported it."""
+    """One event of one user, as a tracker reported it; of several with one `event_id` the first."""
 
     id: UUID
     experiment_id: UUID
     variant_id: UUID
     assignment_id: UUID
     user_id: str
+    event_id: str | None
     event_type: str
     event_value: float
     event_data: Json

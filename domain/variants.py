@@ -64,6 +64,26 @@ class VariantChanges:
     position: int | Unset = UNSET
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the users of a variant did, by the running sums."""
+
+    variant_id: UUID
+    users: int
+    conversions: int
+    value: float
+
+    @property
+    def rate(self) -> float:
+        return self.conversions / self.users if self.users else 0.0
+
+
+class TallyStore(Protocol):
+    async def by_variants(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Tally]:
+        """Of those whose experiment runs; of others the variant itself says what is left."""
+        ...
+
+
 class VariantStore(Protocol):
     async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Variant]: ...
 

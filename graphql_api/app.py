@@ -10,12 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from domain.accounts import Accounts
 from domain.administration import Administration, Directory
@@ -24,16 +19,17 @@ from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.errors import DomainError, Invalid, Unavailable
 from domain.keys import Keys as KeyUseCases
+from domain.running import RunningExperiments
 from domain.setup import Beginning, Setup, Wanted
-from graphql_api import health
+from domain.tracking import Tracker
 from graphql_api.context import Context, Services
 from graphql_api.guard import Guard
 from graphql_api.loaders import Stores
-from graphql_api.request_log import RequestLog
 from graphql_api.schema import closed_schema, schema
 from graphql_api.settings import Settings, WrongSetting
-from graphql_api.transport import GraphQLEndpoint, internal_error, misdirected
-from persistence import revisions, setup
+from graphql_api.site import site
+from graphql_api.transport import GraphQLEndpoint
+from persistence import distribution, pruning, recount, revisions, setup
 from persistence.address import UnusableUrl
 from persistence.assignments import Assignments
 from persistence.audit import Audit
@@ -41,15 +37,16 @@ from persistence.credentials import Credentials
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from persistence.engine import Database
 from persistence.experiments import Experiments
+from persistence.ingest import Ingest
 from persistence.keys import Keys
 from persistence.metrics import Metrics
 from persistence.models import validate_models
 from persistence.passwords import Passwords
 from persistence.people import People
 from persistence.projects import Projects
+from persistence.publishing import Publisher
+from persistence.tallies import Tallies
 from persistence.variants import Variants
-
-_STATIC = Path(__file__).parent / "static"
 
 START_FAULTS = (
     WrongSetting,
@@ -68,7 +65,9 @@ def create_app(settings: Settings, url: str) -> Starlette:
     database = Database(
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
-    services = _services(database)
+    publisher = Publisher(Tallies(database))
+    ingest = Ingest(database, publisher.notice)
+    services = _services(database, ingest)
     endpoint = GraphQLEndpoint(
         closed_schema if settings.is_production else schema,
         lambda request: Context(services, request.state.caller, _address(request)),
@@ -78,24 +77,15 @@ def create_app(settings: Settings, url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        publishing = asyncio.create_task(publisher.run())
         yield
+        publishing.cancel()
+        await ingest.drain()
+        await publisher.publish()
         await database.dispose()
 
-    app = Starlette(
-        lifespan=lifespan,
-        middleware=[
-            Middleware(RequestLog),
-            Middleware(ExceptionMiddleware, handlers={Exception: internal_error}),
-        ],
-        exception_handlers={HTTPException: misdirected},
-        routes=[
-            Route("/healthz", health.alive),
-            Route("/readyz", health.ready(lambda: _problems(database))),
-            Mount("/static", StaticFiles(directory=_STATIC)),
-        ],
-    )
+    app = site(guard.answer, lambda: _problems(database), lifespan)
     app.state.database, app.state.services = database, services
-    app.add_route("/graphql", guard.answer, methods=["GET", "POST", "OPTIONS"])
     return app
 
 
@@ -120,7 +110,21 @@ async def database_url(settings: Settings, *, share: bool) -> AsyncIterator[str]
 
 async def migrate(settings: Settings, revision: str) -> Sequence[str]:
     async with database_url(settings, share=True) as url:
-        return await revisions.upgrade(url, revision)
+        return [*await revisions.upgrade(url, revision), *await distribution.distribute(url)]
+
+
+async def verify(settings: Settings) -> AsyncIterator[tuple[recount.Recount, int]]:
+    """Experiment by experiment: whether the running sums are what their rows make."""
+    async with _database(settings) as database:
+        async for found in recount.recounted(database):
+            yield found
+
+
+async def prune(settings: Settings, before: datetime) -> AsyncIterator[tuple[int, int]]:
+    """How many of how many events are gone, again and again."""
+    async with _database(settings) as database:
+        async for progress in pruning.prune(database, before):
+            yield progress
 
 
 async def begin(settings: Settings, url: str) -> Beginning | None:
@@ -198,14 +202,16 @@ def _open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _services(database: Database) -> Services:
+def _services(database: Database, ingest: Ingest) -> Services:
     experiments, variants, keys = Experiments(database), Variants(database), Keys(database)
-    people = People(database)
+    people, metrics = People(database), Metrics(database)
+    running = RunningExperiments(experiments, variants, metrics, time.monotonic)
     stores = Stores(
         experiments=experiments,
         variants=variants,
+        tallies=Tallies(database),
         assignments=Assignments(database),
-        metrics=Metrics(database),
+        metrics=metrics,
         projects=Projects(database),
         people=people,
         keys=keys,
@@ -214,7 +220,9 @@ def _services(database: Database) -> Services:
     return Services(
         stores=stores,
         authentication=Authentication(Credentials(database), _now, time.monotonic),
-        authoring=Authoring(experiments, variants, _now),
+        authoring=Authoring(experiments, variants, _now, running.forget),
+        running=running,
+        tracker=Tracker(running, ingest, _now),
         accounts=Accounts(people, Passwords(), Attempts(time.monotonic), _now),
         keys=KeyUseCases(keys, _now),
     )
@@ -222,15 +230,22 @@ def _services(database: Database) -> Services:
 
 @asynccontextmanager
 async def administration(settings: Settings, operator: str) -> AsyncIterator[Administration]:
-    async with database_url(settings, share=True) as url:
-        database = Database(url)
+    async with _database(settings) as database:
         directory = Directory(
             people=People(database), projects=Projects(database), keys=Keys(database)
         )
         passwords = Passwords()
         accounts = Accounts(directory.people, passwords, Attempts(time.monotonic), _now)
+        yield Administration(directory, passwords, accounts, operator, _now)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    """For an operator's command, with the server running or not."""
+    async with database_url(settings, share=True) as url:
+        database = Database(url)
         try:
-            yield Administration(directory, passwords, accounts, operator, _now)
+            yield database
         finally:
             await database.dispose()
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 from getpass import getuser
 from importlib.metadata import version as installed_version
 from typing import Any, TypeVar
@@ -126,6 +127,63 @@ def _check() -> None:
 def revision(message: str) -> None:
     """Write a new migration from the tables of the code, to be read and edited."""
     click.echo(_run(app.create_revision(message)))
+
+
+@main.command(short_help="Recount: are the running sums what their rows make?")
+@_DATA_DIR
+def verify(data_dir: str | None) -> None:
+    """Hold the running sums of every experiment against the rows that they rest on.
+
+    Each experiment is one snapshot: it may be written to meanwhile. Exit status 1
+    where a sum is wrong.
+    """
+    wrong = _run(_verify(_settings({"data_dir": data_dir})))
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        raise click.ClickException("running sums differ from the rows that they rest on")
+    click.echo("every sum is what its rows make")
+
+
+async def _verify(settings: Settings) -> list[str]:
+    wrong: list[str] = []
+    with click.progressbar(length=1, label="recounting") as bar:
+        async for found, every in app.verify(settings):
+            bar.length = every
+            bar.update(1)
+            wrong += [f"{found.experiment}: {line}" for line in found.differences]
+    return wrong
+
+
+@main.command(short_help="Drop old events; results stay as they are.")
+@click.option(
+    "--metrics-before",
+    "before",
+    metavar="DATE",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]),
+    help="Events that happened before, as 2026-01-31 in UTC or with time and offset.",
+)
+@_DATA_DIR
+def prune(before: datetime, data_dir: str | None) -> None:
+    """Drop old events: results, assignments and conversions stay as they are.
+
+    Events of that age are refused from then on; dropped rows do not come back.
+    """
+    moment = before if before.tzinfo else before.replace(tzinfo=UTC)
+    if moment > datetime.now(UTC) - timedelta(days=1):
+        raise click.BadParameter("must be a day ago at least: trackers may still send again")
+    gone = _run(_prune(_settings({"data_dir": data_dir}), moment))
+    click.echo(f"dropped {gone:,} events from before {moment:%Y-%m-%d %H:%M}Z")
+
+
+async def _prune(settings: Settings, before: datetime) -> int:
+    gone = 0
+    with click.progressbar(length=1, label="pruning") as bar:
+        async for gone, every in app.prune(settings, before):
+            bar.length = max(every, 1)
+            bar.update(gone - bar.pos)
+    return gone
 
 
 @main.group()

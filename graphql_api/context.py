@@ -9,6 +9,8 @@ from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.ids import ProjectId
 from domain.keys import Keys
+from domain.running import RunningExperiments
+from domain.tracking import Tracker
 from graphql_api.loaders import Loaders, Stores
 
 
@@ -17,6 +19,8 @@ class Services:
     stores: Stores
     authentication: Authentication
     authoring: Authoring
+    running: RunningExperiments
+    tracker: Tracker
     accounts: Accounts
     keys: Keys
 

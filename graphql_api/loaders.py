@@ -18,7 +18,7 @@ from domain.metrics import Metric, MetricFilter, MetricStore
 from domain.paging import Identified, Nested, Owner, Page, Window
 from domain.people import PeopleStore
 from domain.projects import ProjectStore
-from domain.variants import VariantStore
+from domain.variants import TallyStore, VariantStore
 
 MAX_BATCH = 10_000
 
@@ -32,6 +32,7 @@ Filter = TypeVar("Filter", bound=Hashable)
 class Stores:
     experiments: ExperimentStore
     variants: VariantStore
+    tallies: TallyStore
     assignments: AssignmentStore
     metrics: MetricStore
     projects: ProjectStore
@@ -109,6 +110,7 @@ class Loaders:
         self.phases_by_experiment = many(partial(experiments.phases_by_experiment, project))
         self.variant = one(partial(variants.by_ids, project))
         self.variants_by_experiment = many(partial(variants.by_experiment, project))
+        self.tally = one(partial(stores.tallies.by_variants, project))
         self.assignment = one(partial(stores.assignments.by_ids, project))
         self.assignments: Pages[Assignment, AssignmentFilter] = Pages(stores.assignments, project)
         self.metric = one(partial(stores.metrics.by_ids, project))

@@ -27,6 +27,7 @@ Requirement = frozenset[Scope] | None  # any one of these; None: nobody needs an
 _Part: TypeAlias = tuple[GraphQLCompositeType, SelectionSetNode]
 
 ANYBODY: Requirement = None
+TRACKING: Requirement = frozenset({Scope.TRACK})
 TRACKERS: Requirement = frozenset({Scope.TRACK, Scope.READ})
 READERS: Requirement = frozenset({Scope.READ})
 WRITERS: Requirement = frozenset({Scope.WRITE})
@@ -59,6 +60,31 @@ _RULES: dict[str, Requirement] = {
             "Variant",
             "id name label responseTemplate systemPrompt configOverrides content trafficWeight "
             "isControl isActive position",
+        ),
+        TRACKERS,
+    ),
+    **dict.fromkeys(
+        _fields(
+            "Mutation",
+            "assign assignAll convert track assignBatch convertBatch trackBatch",
+        ),
+        TRACKING,
+    ),
+    **dict.fromkeys(
+        _fields("AssignResult", "experiment assignment variant reason errors"), ANYBODY
+    ),
+    **dict.fromkeys(
+        _fields(
+            "Assignment",
+            "id experiment variant userId phase assignedAt bucketValue propensity hasConverted "
+            "convertedAt conversionValue",
+        ),
+        TRACKERS,
+    ),
+    **dict.fromkeys(
+        _fields(
+            "Metric",
+            "id experiment variant assignment eventType eventValue eventTimestamp source createdAt",
         ),
         TRACKERS,
     ),

@@ -25,6 +25,7 @@ from graphql_api.types.experiments import (
     ExperimentOrder,
     load_experiment,
 )
+from graphql_api.types.explanations import AssignmentExplanation, explained
 from graphql_api.types.people import Viewer
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.view import Node, parse_id
@@ -137,6 +138,18 @@ class Query:
             return None
         stores = info.context.services.stores
         return await stores.assignments.of_user(info.context.project, found.id, user_id)
+
+    @strawberry.field(description="Why this user gets what they get; enrols nobody.")
+    async def explain_assignment(
+        self,
+        info: Info,
+        experiment: Which,
+        user_id: Annotated[
+            str, strawberry.argument(description="The user, as the tracker names them.")
+        ],
+    ) -> AssignmentExplanation:
+        tracker = info.context.services.tracker
+        return explained(await tracker.explain(info.context.project, experiment.key(), user_id))
 
 
 async def _load_node(info: Info, id: str) -> object | None:

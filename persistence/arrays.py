@@ -1,6 +1,6 @@
 """Many keys or rows in one statement, whose text stays the same however many they are."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.types import TypeEngine
 
 from domain.errors import NotFound
@@ -39,21 +39,32 @@ def among_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column == any_(bindparam(name, type_=ARRAY(column.type)))
 
 
-def unnested(model: Model[Any]) -> CTE:
-    """The rows that `parameters(model, …)` binds, as a table."""
-    arrays = [bindparam(_name(c), type_=ARRAY(_element_type(c))) for c in model.columns]
-    names = [column(c.key, _element_type(c)) for c in model.columns]
+def unnested(*columns: Column[Any]) -> CTE:
+    """The rows that `parameters` binds, or `bound`, as a table."""
+    arrays = [bindparam(_name(c.key), type_=ARRAY(_element_type(c))) for c in columns]
+    names = [column(c.key, _element_type(c)) for c in columns]
     rows = func.unnest(*arrays).table_valued(*names).render_derived()
-    return select(*(cast(rows.c[c.key], c.type).label(c.key) for c in model.columns)).cte("given")
+    return select(*(cast(rows.c[c.key], c.type).label(c.key) for c in columns)).cte("given")
 
 
-def parameters(model: Model[Entity], entities: Sequence[Entity]) -> Mapping[str, list[object]]:
-    arrays = model.arrays(entities)
-    return {_name(c): arrays[c.key] for c in model.columns}
+def bound(**values: list[Any]) -> dict[str, list[Any]]:
+    """The values of columns that `unnested` names."""
+    return {_name(key): each for key, each in values.items()}
 
 
-def _name(column: Column[Any]) -> str:
-    return f"each_{column.key}"  # a bare name is taken by Core for the column's one new value
+def parameters(model: Model[Entity], entities: Sequence[Entity]) -> dict[str, list[object]]:
+    return bound(**model.arrays(entities))
+
+
+def insertion(model: Model[Any], *, order: Sequence[str]) -> Insert:
+    """Of the rows that `parameters` binds; all writers touch them in one order: no deadlocks."""
+    given = unnested(*model.columns)
+    rows = select(given).order_by(*(given.c[name] for name in order))
+    return insert(model.table).from_select(list(given.c.keys()), rows)
+
+
+def _name(key: str) -> str:
+    return f"each_{key}"  # a bare name is taken by Core for the column's one new value
 
 
 def _element_type(column: Column[Any]) -> TypeEngine[Any]:
@@ -71,7 +82,7 @@ class Addition(Generic[Entity]):
         is_known: Callable[[FromClause], ColumnElement[bool]],
         order: Sequence[str],
     ) -> None:
-        given = unnested(model)
+        given = unnested(*model.columns)
         each = given.alias("each")
         self._model = model
         self._strangers = select(each.c.id).where(~is_known(each)).limit(1)

@@ -1,12 +1,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, exists
+from sqlalchemy import ColumnElement, FromClause, bindparam, exists, select, update
 
 from domain.assignments import Assignment
 from domain.ids import ProjectId
-from persistence.arrays import Addition
-from persistence.engine import Database
+from persistence.arrays import Addition, bound, insertion, parameters, unnested
+from persistence.engine import Database, Source, Transaction
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import ASSIGNMENTS
 from persistence.tables import assignments, experiments, variants
@@ -38,6 +38,35 @@ def _has_variant(given: FromClause) -> ColumnElement[bool]:
     )
 
 
+_ENROLMENT = (
+    insertion(ASSIGNMENTS, order=("experiment_id", "user_id", "id"))
+    .on_conflict_do_nothing()
+    .returning(assignments.c.id)
+)
+
+_users = unnested(assignments.c.experiment_id, assignments.c.user_id)
+_HELD = select(*ASSIGNMENTS.columns).join(
+    _users,
+    (assignments.c.experiment_id == _users.c.experiment_id)
+    & (assignments.c.user_id == _users.c.user_id),
+)
+
+_converted = unnested(
+    assignments.c.id,
+    assignments.c.user_id,
+    assignments.c.converted_at,
+    assignments.c.conversion_value,
+)
+_CONVERSION = (
+    update(assignments)
+    .where(assignments.c.id == _converted.c.id, assignments.c.user_id == _converted.c.user_id)
+    .values(
+        has_converted=True,
+        converted_at=_converted.c.converted_at,
+        conversion_value=_converted.c.conversion_value,
+    )
+)
+
 _ADDITION = Addition(ASSIGNMENTS, is_known=_has_variant, order=("experiment_id", "user_id", "id"))
 
 
@@ -53,3 +82,26 @@ class Assignments(Nested[Assignment]):
 
     async def add(self, project: ProjectId, assignments: Sequence[Assignment]) -> Collection[UUID]:
         return await _ADDITION.add(self.database, project, assignments)
+
+
+async def held_by(
+    source: Source, users: Collection[tuple[UUID, str]]
+) -> Mapping[tuple[UUID, str], Assignment]:
+    bound_users = bound(
+        experiment_id=[experiment for experiment, _ in users], user_id=[user for _, user in users]
+    )
+    found = ASSIGNMENTS.read(await source.rows(_HELD, bound_users))
+    return {(each.experiment_id, each.user_id): each for each in found}
+
+
+async def enrol(transaction: Transaction, wanted: Sequence[Assignment]) -> Collection[UUID]:
+    """The ids of those that are new."""
+    rows = await transaction.rows(_ENROLMENT, parameters(ASSIGNMENTS, wanted))
+    return {row[0] for row in rows}
+
+
+async def convert(transaction: Transaction, converted: Sequence[Assignment]) -> None:
+    """Each of them is written by nobody else: the caller has just kept its one conversion."""
+    values = ASSIGNMENTS.arrays(converted)
+    names = ("id", "user_id", "converted_at", "conversion_value")
+    await transaction.rows(_CONVERSION, bound(**{name: values[name] for name in names}))

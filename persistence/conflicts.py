@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import DomainError, InvalidInput, NameTaken, NotFound, Path
@@ -38,6 +39,8 @@ REFUSALS: Mapping[str, _Refusal] = {
     "fk_ab_assignments_variant_id": _NO_VARIANT,
     "fk_ab_metrics_experiment_id": _NO_EXPERIMENT,
     "fk_ab_metrics_variant_id": _NO_VARIANT,
+    "fk_ab_user_totals_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_running_sums_experiment_id": _NO_EXPERIMENT,
     "fk_ab_metrics_assignment_id_user_id": (
         NotFound,
         "that assignment does not exist",
@@ -64,7 +67,7 @@ class StoreFault(Exception):
 def translated() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, asyncpg.IntegrityConstraintViolationError) as error:
         raise _in_our_words(driver_error(error)) from error
 
 

@@ -6,14 +6,25 @@ three times as long for a small statement, and its rows cost as much as entities
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import asyncpg
 import orjson
-from sqlalchemy import CompoundSelect, Dialect, Select, event, exc, literal, select
+from sqlalchemy import (
+    CompoundSelect,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Update,
+    event,
+    exc,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -25,6 +36,8 @@ from persistence.address import driver_url
 from persistence.outages import REFUSED, is_lost, translated_outages
 
 Read: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
+Statement: TypeAlias = Read | Insert | Update | Delete
+Result = TypeVar("Result")
 _Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PATIENCE = 4.2  # seconds until a caller is told, waiting for a connection and a retry included
@@ -50,7 +63,7 @@ registry.register("postgresql.abgraph", __name__, "_Dialect")
 class _Compiled:
     """The text of a statement that is kept, and how its parameters are bound."""
 
-    def __init__(self, statement: Read, dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         binds = {name: compiled.binds[name] for name in compiled.positiontup or ()}
         self.text = compiled.string
@@ -66,6 +79,26 @@ class _Compiled:
             values[name] if process is None else process(values[name])
             for name, process in self._processes
         ]
+
+
+class Source(Protocol):
+    async def rows(
+        self, statement: Read, parameters: Mapping[str, Any]
+    ) -> Sequence[asyncpg.Record]: ...
+
+
+class Transaction:
+    """Kept statements, run one after the other on the driver itself."""
+
+    def __init__(self, driver: _Driver, compiled: Callable[[Statement], _Compiled]) -> None:
+        self._driver = driver
+        self._compiled = compiled
+
+    async def rows(
+        self, statement: Statement, parameters: Mapping[str, Any]
+    ) -> Sequence[asyncpg.Record]:
+        compiled = self._compiled(statement)
+        return await self._driver.fetch(compiled.text, *compiled.arguments(parameters))
 
 
 class Database:
@@ -85,7 +118,7 @@ class Database:
         self._prepared_statements = prepared_statements
         self._application_name = application_name
         self._distrusted = 0.0
-        self._compiled: WeakKeyDictionary[Read, _Compiled] = WeakKeyDictionary()
+        self._compiled: WeakKeyDictionary[Statement, _Compiled] = WeakKeyDictionary()
         self.engine = self._make_engine(pool_size)
         self._autocommit = self.engine
         if prepared_statements:
@@ -134,6 +167,29 @@ class Database:
             async with self._connection(self.engine, deadline) as connection, connection.begin():
                 yield connection
 
+    async def written(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """What `work` returns, after COMMIT. It is done again where the connection was lost, even
+        if just the answer to COMMIT was: done twice, it must come to the same."""
+        deadline = time.monotonic() + _PATIENCE
+        with translated_outages():
+            try:
+                return await self._transacted(deadline, work)
+            except Exception as error:
+                if not is_lost(error) or time.monotonic() >= deadline:
+                    raise
+            self._distrusted = time.monotonic()
+            return await self._transacted(deadline + _MARGIN, work)
+
+    @asynccontextmanager
+    async def at_leisure(self) -> AsyncIterator[_Driver]:
+        """A connection of its own, for an operator's work that may take long."""
+        with translated_outages():
+            driver = await self._connect_with({"application_name": self._application_name})
+            try:
+                yield driver
+            finally:
+                await driver.close()
+
     async def ping(self) -> None:
         await self.rows(_ONE, {})
 
@@ -143,9 +199,7 @@ class Database:
     async def _read_kept(
         self, deadline: float, statement: Read, parameters: Mapping[str, Any]
     ) -> Sequence[asyncpg.Record]:
-        compiled = self._compiled.get(statement)
-        if compiled is None:
-            compiled = self._compiled[statement] = _Compiled(statement, self.engine.dialect)
+        compiled = self._kept(statement)
         arguments = compiled.arguments(parameters)
         connection = await self.engine.raw_connection()
         since = time.monotonic()
@@ -161,6 +215,36 @@ class Database:
             raise
         connection.close()
         return rows
+
+    def _kept(self, statement: Statement) -> _Compiled:
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = _Compiled(statement, self.engine.dialect)
+        return compiled
+
+    async def _transacted(
+        self, deadline: float, work: Callable[[Transaction], Awaitable[Result]]
+    ) -> Result:
+        connection = await self.engine.raw_connection()
+        since = time.monotonic()
+        driver = _driver_of(connection)
+        cut = asyncio.get_running_loop().call_later(deadline - since, self._cut, driver, since)
+        try:
+            await driver.execute("BEGIN")
+            result = await work(Transaction(driver, self._kept))
+            await driver.execute("COMMIT")
+        except asyncpg.PostgresError:
+            if not driver.is_closed():
+                await driver.execute("ROLLBACK")
+            connection.close()
+            raise
+        except BaseException:
+            connection.invalidate()
+            raise
+        finally:
+            cut.cancel()
+        connection.close()
+        return result
 
     async def _fetch(
         self, driver: _Driver, text: str, arguments: Sequence[object], seconds: float

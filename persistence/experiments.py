@@ -21,7 +21,7 @@ from domain.ids import ProjectId
 from domain.metrics import MetricDefinition
 from domain.paging import Page, Window, page
 from domain.variants import Variant
-from persistence.arrays import among
+from persistence.arrays import among, among_given
 from persistence.audit import write_down
 from persistence.conflicts import translated
 from persistence.engine import Database
@@ -29,6 +29,11 @@ from persistence.keyset import paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
 from persistence.projects import hold_to_plan
 from persistence.tables import experiments, metric_definitions, phases, variants
+from persistence.tallies import PUBLICATION
+
+_VERSIONS = select(experiments.c.id, experiments.c.version).where(
+    among_given(experiments.c.id, "experiments")
+)
 
 
 class Experiments:
@@ -73,6 +78,10 @@ class Experiments:
             .order_by(experiments.c.name)
         )
 
+    async def versions(self, owners: Collection[UUID]) -> Mapping[UUID, int]:
+        rows = await self._database.rows(_VERSIONS, {"experiments": list(owners)})
+        return dict(map(tuple, rows))
+
     async def phases_by_experiment(
         self, project: ProjectId, owners: Collection[UUID]
     ) -> Mapping[UUID, Sequence[Phase]]:
@@ -115,6 +124,8 @@ class Experiments:
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
                     return None
+                if edit.changes.status is not UNSET:
+                    await connection.execute(PUBLICATION, {"experiments": [seen.id]})
                 await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, DateTime, Double, Enum, LargeBinary, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, DateTime, Double, Enum, LargeBinary, Numeric, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -96,6 +97,13 @@ class _Floats(Kind):
         if not math.isfinite(number):
             raise Unstorable(_said(value))
         return number
+
+
+class _Decimals(Kind):
+    def storable(self, value: object) -> object:
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise Unstorable(_said(value))
+        return value
 
 
 class _Times(Kind):
@@ -213,6 +221,7 @@ _KINDS: Mapping[object, Kind] = {
     str: _Texts(str, Text, ""),
     int: _Integers(int, BigInteger, 0),
     float: _Floats(float, Double, 0.0),
+    Decimal: _Decimals(Decimal, Numeric, Decimal(0)),
     bool: Kind(bool, Boolean, False),
     bytes: Kind(bytes, LargeBinary, b""),
     datetime: _Times(datetime, DateTime, _EPOCH),
@@ -251,6 +260,8 @@ def _said(value: object) -> str:
         case None:
             return "None"
         case float() if not math.isfinite(value):
+            return str(value)
+        case Decimal() if not value.is_finite():
             return str(value)
         case int() if value not in _INT64:
             return "int beyond 64 bits"

@@ -2,12 +2,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, exists
+from sqlalchemy import ColumnElement, FromClause, bindparam, exists, select
 
 from domain.ids import ProjectId
 from domain.metrics import Metric, MetricDefinition
-from persistence.arrays import Addition, among_given
-from persistence.engine import Database
+from persistence.arrays import Addition, among_given, bound, insertion, parameters, unnested
+from persistence.engine import Database, Source, Transaction
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import METRIC_DEFINITIONS, METRICS
 from persistence.tables import assignments, experiments, metric_definitions, metrics
@@ -38,6 +38,20 @@ def _has_assignment(given: FromClause) -> ColumnElement[bool]:
     )
 
 
+_RECORD = (
+    insertion(METRICS, order=("experiment_id", "user_id", "event_id", "id"))
+    .on_conflict_do_nothing()
+    .returning(metrics.c.id)
+)
+
+_events = unnested(metrics.c.experiment_id, metrics.c.user_id, metrics.c.event_id)
+_KNOWN = select(*METRICS.columns).join(
+    _events,
+    (metrics.c.user_id == _events.c.user_id)
+    & (metrics.c.experiment_id == _events.c.experiment_id)
+    & (metrics.c.event_id == _events.c.event_id),
+)
+
 _ADDITION = Addition(METRICS, is_known=_has_assignment, order=("id", "user_id"))
 
 
@@ -56,3 +70,19 @@ class Metrics(Nested[Metric]):
         for definition in METRIC_DEFINITIONS.read(await self.database.rows(_DEFINITIONS, asked)):
             found[definition.experiment_id].append(definition)
         return found
+
+
+async def record(transaction: Transaction, wanted: Sequence[Metric]) -> Collection[UUID]:
+    """The ids of those that are new."""
+    rows = await transaction.rows(_RECORD, parameters(METRICS, wanted))
+    return {row[0] for row in rows}
+
+
+async def known_as(
+    source: Source, events: Collection[tuple[UUID, str, str]]
+) -> Mapping[tuple[UUID, str, str], Metric]:
+    """By experiment, user and event id."""
+    experiments, users, names = (list(part) for part in zip(*events, strict=True))
+    given = bound(experiment_id=experiments, user_id=users, event_id=names)
+    found = METRICS.read(await source.rows(_KNOWN, given))
+    return {(each.experiment_id, each.user_id, each.event_id or ""): each for each in found}

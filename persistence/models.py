@@ -18,6 +18,7 @@ from domain.keys import ApiKey
 from domain.metrics import Metric, MetricDefinition
 from domain.people import Membership, Session, User
 from domain.projects import Project
+from domain.sums import RunningSums, UserTotal
 from domain.variants import Variant
 from persistence import people_tables, tables
 from persistence.columns import metadata as all_tables
@@ -211,6 +212,8 @@ VARIANTS = Model(Variant, tables.variants)
 METRIC_DEFINITIONS = Model(MetricDefinition, tables.metric_definitions)
 ASSIGNMENTS = Model(Assignment, tables.assignments)
 METRICS = Model(Metric, tables.metrics)
+USER_TOTALS = Model(UserTotal, tables.user_totals)
+RUNNING_SUMS = Model(RunningSums, tables.running_sums)
 
 MODELS: tuple[Model[Any], ...] = (
     PROJECTS,
@@ -225,6 +228,8 @@ MODELS: tuple[Model[Any], ...] = (
     METRIC_DEFINITIONS,
     ASSIGNMENTS,
     METRICS,
+    USER_TOTALS,
+    RUNNING_SUMS,
 )
 
 

@@ -3,6 +3,7 @@
 """
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Named,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -56,6 +58,7 @@ class _Experiments(TypedColumns):
     winner_variant: Named[str | None] = Column(Text)
     statistical_significance: Named[float | None] = Column(Double)
     phase: Named[int] = Column(BigInteger)
+    events_pruned_before: Named[datetime | None] = Column(TIME)
     created_by: Named[UUID | None] = Column(Uuid)
     started_at: Named[datetime | None] = Column(TIME)
     completed_at: Named[datetime | None] = Column(TIME)
@@ -152,6 +155,7 @@ class _Assignments(TypedColumns):
     experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
     variant_id: Named[UUID] = Column(Uuid, ForeignKey(variants.c.id, ondelete="CASCADE"))
     user_id: Named[str] = Column(Text)
+    phase: Named[int] = Column(BigInteger)
     session_id: Named[str | None] = Column(Text)
     assigned_at: Named[datetime] = Column(TIME)
     bucket_value: Named[float] = Column(Double)
@@ -187,6 +191,7 @@ class _Metrics(TypedColumns):
     variant_id: Named[UUID] = Column(Uuid, ForeignKey(variants.c.id, ondelete="CASCADE"))
     assignment_id: Named[UUID] = Column(Uuid)
     user_id: Named[str] = Column(Text)
+    event_id: Named[str | None] = Column(Text)
     event_type: Named[str] = Column(Text)
     event_value: Named[float] = Column(Double)
     event_data: Named[Json] = Column(JSONB)
@@ -209,4 +214,52 @@ metrics = Table(
     Index("idx_metric_assignment", "assignment_id", "event_timestamp", "id"),
     Index("idx_metric_event_type", "experiment_id", "event_type", "event_timestamp", "id"),
     Index("idx_metric_timestamp", "event_timestamp", postgresql_using="brin"),
+)
+Index(
+    "idx_metric_event_id",
+    metrics.c.user_id,
+    metrics.c.experiment_id,
+    metrics.c.event_id,
+    unique=True,
+    postgresql_where=metrics.c.event_id.is_not(None),
+)
+
+
+class _UserTotals(TypedColumns):
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    user_id: Named[str] = Column(Text)
+    metric_id: Named[UUID] = Column(Uuid)
+    total: Named[Decimal] = Column(Numeric)
+    events: Named[int] = Column(BigInteger)
+
+
+user_totals = Table(
+    "ab_user_totals",
+    metadata,
+    _UserTotals,
+    PrimaryKeyConstraint("experiment_id", "user_id", "metric_id"),
+)
+
+
+class _RunningSums(TypedColumns):
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    variant_id: Named[UUID] = Column(Uuid)
+    metric_id: Named[UUID] = Column(Uuid)
+    phase: Named[int] = Column(BigInteger)
+    stripe: Named[int] = Column(BigInteger)
+    users: Named[int] = Column(BigInteger)
+    total: Named[Decimal] = Column(Numeric)
+    squares: Named[Decimal] = Column(Numeric)
+    events: Named[int] = Column(BigInteger)
+    event_squares: Named[int] = Column(BigInteger)
+    cross_products: Named[Decimal] = Column(Numeric)
+    capped: Named[int] = Column(BigInteger)
+    changes: Named[int] = Column(BigInteger)
+
+
+running_sums = Table(
+    "ab_running_sums",
+    metadata,
+    _RunningSums,
+    PrimaryKeyConstraint("experiment_id", "variant_id", "metric_id", "phase", "stripe"),
 )

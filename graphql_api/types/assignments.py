@@ -21,6 +21,7 @@ class Assignment(View, Node):
     hidden = frozenset({"experiment_id", "variant_id"})
 
     user_id: str = strawberry.field(description="The user, as the tracker names them.")
+    phase: int = strawberry.field(description="The experiment's phase at that time.")
     session_id: str | None = strawberry.field(description="The session of the first visit.")
     assigned_at: datetime = strawberry.field(description="When it was given.")
     bucket_value: float = strawberry.field(description="Where the user's hash fell, in [0, 1).")

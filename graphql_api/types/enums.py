@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types.enum import has_enum_definition
 
 from domain.access import ActorKind, Role, Scope
+from domain.assignments import AssignmentReason
 from domain.errors import ErrorCode
 from domain.experiments import (
     AllocationMode,
@@ -45,6 +46,15 @@ _describe(
     "Who sets the weights of the variants.",
     FIXED="People do.",
     THOMPSON="A bandit does, by Thompson sampling.",
+)
+_describe(
+    AssignmentReason,
+    "Why a user gets what they get.",
+    NEW="Assigned just now.",
+    STICKY="Assigned earlier, and kept.",
+    FORCED="Asked for by name; nothing was recorded.",
+    NOT_IN_TRAFFIC="The user's bucket belongs to no variant; nothing was recorded.",
+    NOT_RUNNING="The experiment takes nobody new; nothing was recorded.",
 )
 _describe(
     MetricAggregation,

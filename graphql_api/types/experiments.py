@@ -47,7 +47,7 @@ class Phase(View):
 @strawberry.type(description="A question that is put to users: which variant does better.")
 class Experiment(View, Node):
     entity = domain.Experiment
-    hidden = frozenset({"project_id", "winner_variant", "created_by"})
+    hidden = frozenset({"project_id", "winner_variant", "created_by", "events_pruned_before"})
 
     name: str = strawberry.field(
         description="Unique within the project; trackers address the experiment by it."
@@ -171,6 +171,14 @@ class ExperimentBy:
         if self.name is not None:
             return ExperimentKey(name=_storable(self.name.value, (*path, "name")))
         raise InvalidInput("give an id or a name", path)
+
+
+def named(text: str) -> ExperimentKey:
+    """By an id of this server or, whatever else it is, by name."""
+    try:
+        return ExperimentKey(id=id_of("Experiment", text, ()))
+    except InvalidInput:
+        return ExperimentKey(name=text)
 
 
 def _storable(name: str, path: Path) -> str:

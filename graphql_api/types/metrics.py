@@ -40,7 +40,7 @@ class MetricDefinition(View):
 @strawberry.type(description="One event of one user, as a tracker reported it.")
 class Metric(View, Node):
     entity = domain.Metric
-    hidden = frozenset({"experiment_id", "variant_id", "assignment_id", "user_id"})
+    hidden = frozenset({"experiment_id", "variant_id", "assignment_id", "user_id", "event_id"})
 
     event_type: str = strawberry.field(description="What happened.")
     event_value: float = strawberry.field(description="How much of it.")

@@ -6,7 +6,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from domain import errors, lifecycle, projects
-from domain.errors import DomainError, ErrorCode, Path
+from domain.errors import DomainError, ErrorCode, Invalid, Path
 from domain.experiments import ExperimentStatus
 from graphql_api.types import enums  # noqa: F401  # described before a field names one of them
 
@@ -78,6 +78,11 @@ def user_error(refusal: DomainError) -> UserError:
         code=refusal.code,
         **{name: getattr(refusal, name) for name in own},
     )
+
+
+def user_errors(refusal: DomainError | Invalid) -> list[UserError]:
+    refusals = refusal.refusals if isinstance(refusal, Invalid) else [refusal]
+    return [user_error(each) for each in refusals]
 
 
 def camel_case(path: Path) -> list[str]:

@@ -40,14 +40,30 @@ class Variant(View, Node):
     is_control: bool = strawberry.field(description="Whether the others are compared with it.")
     is_active: bool = strawberry.field(description="Whether new users are given it.")
     position: int = strawberry.field(description="Its place among the variants.")
-    impressions: BigInt = strawberry.field(description="How many users were given it.")
-    conversions: BigInt = strawberry.field(description="How many of them converted.")
-    conversion_rate: float = strawberry.field(description="Their share.")
-    total_value: float = strawberry.field(description="What all conversions were worth.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
     assignments: Connection[Assignment] = assignments_of(Owner.VARIANT)
     metrics: Connection[Metric] = metrics_of(Owner.VARIANT)
+
+    @strawberry.field(graphql_type=BigInt, description="How many users were given it.")
+    async def impressions(parent: strawberry.Parent[domain.Variant], info: Info) -> int:
+        tally = await info.context.loaders.tally.load(parent.id)
+        return tally.users if tally else parent.impressions
+
+    @strawberry.field(graphql_type=BigInt, description="How many of them converted.")
+    async def conversions(parent: strawberry.Parent[domain.Variant], info: Info) -> int:
+        tally = await info.context.loaders.tally.load(parent.id)
+        return tally.conversions if tally else parent.conversions
+
+    @strawberry.field(description="Their share.")
+    async def conversion_rate(parent: strawberry.Parent[domain.Variant], info: Info) -> float:
+        tally = await info.context.loaders.tally.load(parent.id)
+        return tally.rate if tally else parent.conversion_rate
+
+    @strawberry.field(description="What all conversions were worth.")
+    async def total_value(parent: strawberry.Parent[domain.Variant], info: Info) -> float:
+        tally = await info.context.loaders.tally.load(parent.id)
+        return tally.value if tally else parent.total_value
 
     @strawberry.field(description="Of the conversion rate; null until it can be told.")
     def confidence_interval(parent: strawberry.Parent[domain.Variant]) -> Interval | None:

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from persistence.columns import metadata
+from persistence.distribution import PER_USER, STRIPED
 from persistence.engine import Database
 from tests.persistence.catalogue import catalogue
 
-PER_USER = ("ab_assignments", "ab_metrics")  # distributed by user_id
 REFERENCE = (
     "ab_api_keys",
     "ab_audit",
@@ -71,7 +71,7 @@ async def test_head_is_what_tables_py_declares(
 
 
 async def test_every_table_is_known_as_distributed_or_as_a_reference() -> None:
-    assert sorted(metadata.tables) == sorted(PER_USER + REFERENCE)
+    assert sorted(metadata.tables) == sorted(PER_USER + STRIPED + REFERENCE)
 
 
 async def test_every_key_of_what_belongs_to_a_user_carries_the_user(

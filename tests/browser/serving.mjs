@@ -1,0 +1,136 @@
+// `abgraph serve` as a process of its own, in a folder of its own.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const COMMAND = fileURLToPath(new URL("../../.venv/bin/abgraph", import.meta.url));
+const KEY = "abk_of-the-tests-in-a-browser";
+const ANSWERS = /answers on (http:\/\/\S+)\/graphql/;
+const PATIENCE = 60_000;
+
+const CREATE = "mutation($i:ExperimentCreateInput!){experimentCreate(input:$i){errors{path message}}}";
+const START =
+  "mutation($i:ExperimentTransitionInput!){experimentStart(input:$i){errors{path message}}}";
+const ASSIGNMENTS = `query($name:String!){experiment(by:{name:$name}){assignments(first:100){nodes{
+  userId hasConverted conversionValue context variant{name}
+  metrics(first:100){totalCount nodes{eventType eventValue eventTimestamp eventData}}}}}}`;
+
+export class Server {
+  static async started() {
+    const folder = await mkdtemp(join(tmpdir(), "abgraph-browser-"));
+    await chmod(folder, 0o755); // started by root, PostgreSQL runs as somebody else
+    const server = new Server(folder);
+    await server.start();
+    return server;
+  }
+
+  constructor(folder) {
+    this.folder = folder;
+    this.url = "";
+  }
+
+  /** Once more on the same port, where it has run before. */
+  async start() {
+    const { port = "0" } = this.url ? new URL(this.url) : {};
+    const child = spawn(COMMAND, ["serve"], {
+      env: this.#environment(port),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.child = child;
+    const lines = [];
+    const late = setTimeout(() => child.kill(), PATIENCE);
+    for await (const line of createInterface({ input: child.stderr })) {
+      lines.push(line);
+      const found = ANSWERS.exec(line);
+      if (!found) continue;
+      clearTimeout(late);
+      child.stderr.resume();
+      this.url = found[1];
+      return;
+    }
+    throw new Error(`the server did not start:\n${lines.join("\n")}`);
+  }
+
+  async stop() {
+    if (this.child.exitCode !== null) return;
+    this.child.kill("SIGTERM");
+    await once(this.child, "exit");
+    this.child.stderr.destroy();
+  }
+
+  async close() {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async keyFor(origin) {
+    const options = ["--scope", "track", "--origin", origin];
+    const { stdout } = await promisify(execFile)(COMMAND, ["key", "create", "pages", ...options], {
+      env: this.#environment("0"),
+    });
+    return /abk_\S+/.exec(stdout)[0];
+  }
+
+  /** Started, unless it is to stay a draft. */
+  async experiment(name, { isDraft = false, ...input } = {}) {
+    const variants = [{ name: "control", isControl: true }, { name: "other" }];
+    this.#accepted(await this.graph(CREATE, { i: { name, variants, ...input } }));
+    if (!isDraft) await this.begin(name);
+  }
+
+  async begin(name) {
+    this.#accepted(await this.graph(START, { i: { experiment: { name } } }));
+  }
+
+  async assignments(name) {
+    return (await this.graph(ASSIGNMENTS, { name })).experiment.assignments.nodes;
+  }
+
+  /** Of each user, the number of events. */
+  async events(name) {
+    return (await this.assignments(name)).map(({ metrics }) => metrics.totalCount);
+  }
+
+  async graph(query, variables) {
+    const response = await fetch(`${this.url}/graphql`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${KEY}` },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = await response.json();
+    if (errors) throw new Error(JSON.stringify(errors));
+    return data;
+  }
+
+  #accepted(data) {
+    const [{ errors }] = Object.values(data);
+    if (errors.length) throw new Error(JSON.stringify(errors));
+  }
+
+  #environment(port) {
+    return {
+      PATH: process.env.PATH,
+      ABGRAPH_PORT: port,
+      ABGRAPH_DATA_DIR: join(this.folder, "data"),
+      ABGRAPH_BOOTSTRAP_SERVER_KEY: KEY,
+      ABGRAPH_BOOTSTRAP_TRACKER_KEY: `${KEY}-as-a-tracker`,
+    };
+  }
+}
+
+/** Waits for what no event tells: that the server has got something. */
+export async function until(look, expected) {
+  const end = Date.now() + 15_000;
+  for (;;) {
+    const found = JSON.stringify(await look());
+    if (found === JSON.stringify(expected)) return;
+    if (Date.now() > end) throw new Error(`found ${found}, not ${JSON.stringify(expected)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,107 @@
+"""What callers were told, written down by them, and held against what is stored in the end."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tests.tracking.load import Answer, Call, Line, Unanswered
+from tests.tracking.recounting import Stored, miscounted
+
+LIMIT = 5.0  # seconds
+PAUSE = 0.05  # seconds before a caller who was not answered asks again
+PATIENCE = 60.0  # seconds for a server to come back
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.variants: defaultdict[str, set[str]] = defaultdict(set)
+        self.welcomed: Counter[str] = Counter()  # by user: as NEW
+        self.converted: Counter[str] = Counter()  # by user: as recorded
+        self.tracked: Counter[tuple[str, str]] = Counter()  # by user and event: as recorded
+        self.values: dict[tuple[str, str], float] = {}
+        self.acknowledged = 0
+        self.unanswered = 0
+        self.unavailable = 0
+        self.slowest = 0.0
+        self._progress = asyncio.Event()
+
+    def note(self, call: Call, answer: Answer) -> None:
+        for item, told in zip(call.items, answer.told, strict=True):
+            assert told["errors"] == [], (item, told)
+            user = item["userId"]
+            match call.kind:
+                case "assign":
+                    self.variants[user].add(told["variant"]["name"])
+                    self.welcomed[user] += told["reason"] == "NEW"
+                case "convert":
+                    self.converted[user] += told["recorded"]
+                case "track":
+                    self.values[user, item["eventId"]] = item["value"]
+                    self.tracked[user, item["eventId"]] += told["recorded"]
+        self.acknowledged += 1
+        self._progress.set()
+
+    async def hears(self, more: int) -> None:
+        """That many more answers."""
+        enough = self.acknowledged + more
+        async with asyncio.timeout(PATIENCE):
+            while self.acknowledged < enough:
+                self._progress.clear()
+                await self._progress.wait()
+
+
+async def insist(line: Line, call: Call, journal: Journal) -> None:
+    """Until it is answered, by whatever server is there by then."""
+    while True:
+        try:
+            answer = await line.ask(call.body)
+        except Unanswered:
+            journal.unanswered += 1
+        else:
+            journal.slowest = max(journal.slowest, answer.seconds)
+            if answer.status == 200:
+                return journal.note(call, answer)
+            assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"]), answer
+            journal.unavailable += 1
+        await asyncio.sleep(PAUSE)
+
+
+def faults(journal: Journal, held: Stored) -> list[str]:
+    """Empty where nothing was lost, nothing counted twice, and nobody changed sides."""
+    return [*_lost(journal, held), *_doubled(journal, held), *_flips(journal, held)] + [
+        f"sums: {sentence}" for sentence in miscounted(held)
+    ]
+
+
+def _lost(journal: Journal, held: Stored) -> Iterator[str]:
+    events = {(event["user_id"], event["event_id"]): event["event_value"] for event in held.events}
+    for user in journal.variants.keys() - held.users.keys():
+        yield f"lost: {user} was assigned"
+    for user in journal.converted:
+        if not held.users[user]["has_converted"]:
+            yield f"lost: {user} converted"
+    for event, value in journal.values.items():
+        if events.get(event) != value:
+            yield f"lost: {event} was tracked with {value}, {events.get(event)} is kept"
+
+
+def _doubled(journal: Journal, held: Stored) -> Iterator[str]:
+    """Nor stored without being told: everybody has insisted until they were."""
+    told = [("assigned", journal.welcomed), ("converted", journal.converted)]
+    for what, counts in (*told, ("tracked", journal.tracked)):
+        yield from (f"doubled: {one} was {what} {n} times" for one, n in counts.items() if n > 1)
+    figures = {
+        "users": (held.impressions, len(journal.variants)),
+        "conversions": (held.conversions, len(journal.converted)),
+        "events": (len(held.events), len(journal.values) + len(journal.converted)),
+    }
+    for what, (kept, wanted) in figures.items():
+        if kept != wanted:
+            yield f"doubled: {kept} {what} are kept, {wanted} were told"
+
+
+def _flips(journal: Journal, held: Stored) -> Iterator[str]:
+    for user, names in journal.variants.items():
+        kept = held.users[user]["variant_name"] if user in held.users else None
+        if names != {kept}:
+            yield f"flip: {user} was told {names}, {kept} is kept"
