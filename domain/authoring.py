@@ -4,12 +4,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 from domain import arms, editing, lifecycle
 from domain.access import Caller
 from domain.arms import VariantUpdate
 from domain.audit import Deed
+from domain.changes import UNSET
+from domain.closing import Closing, Closings
 from domain.creation import NewExperiment, build_experiment, check_new
 from domain.design import Design
 from domain.editing import ExperimentUpdate
@@ -41,18 +44,34 @@ class Edited:
     variants: Sequence[Variant]
 
 
+class TransitionStore(ExperimentStore, Protocol):
+    async def save(
+        self,
+        project: ProjectId,
+        seen: Experiment,
+        edit: Edit,
+        deed: Deed,
+        closing: Closing | None = None,
+    ) -> Experiment | None:
+        """With what the transition leaves behind, if it is one."""
+        ...
+
+
 class Authoring:
     """A decision is made on what was read, and written as the next version of just that. Whoever
     was overtaken decides again on the new state, or hears of it where a version was expected."""
 
     def __init__(
         self,
-        experiments: ExperimentStore,
+        experiments: TransitionStore,
         variants: VariantStore,
         clock: Callable[[], datetime],
+        *,
+        closings: Closings | None = None,
         announce: Callable[[Experiment], None] = lambda _: None,
     ) -> None:
         """`announce` tells the rest of this process of each change that has been written."""
+        self._closings = closings
         self._experiments = experiments
         self._variants = variants
         self._clock = clock
@@ -149,10 +168,19 @@ class Authoring:
             edit = decision(design, now=deed.at)
             if edit.is_empty:
                 return seen
-            saved = await self._experiments.save(caller.project, seen, edit, deed)
+            closing = await self._closing(seen, edit)
+            if closing is not None:
+                edit = lifecycle.concluded(edit, closing)
+            saved = await self._experiments.save(caller.project, seen, edit, deed, closing)
             if saved is not None:
                 self._announce(saved)
                 return saved
+
+    async def _closing(self, seen: Experiment, edit: Edit) -> Closing | None:
+        status = edit.changes.status
+        if status is UNSET or self._closings is None:
+            return None
+        return await self._closings.of(seen.project_id, seen.id, status)
 
     async def _find(self, project: ProjectId, key: ExperimentKey) -> Experiment:
         found: Collection[Experiment] = ()

@@ -143,6 +143,7 @@ class ExperimentChanges:
     status: ExperimentStatus | Unset = UNSET
     phase: int | Unset = UNSET
     winner_variant: str | Unset | None = UNSET
+    statistical_significance: float | Unset | None = UNSET
     started_at: datetime | Unset = UNSET
     completed_at: datetime | Unset = UNSET
 

@@ -7,7 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from domain import weights
+from domain.changes import UNSET
 from domain.checks import Checks
+from domain.closing import Closing
 from domain.design import Design
 from domain.errors import DomainError, ErrorCode, NotFound
 from domain.experiments import Edit, Experiment, ExperimentChanges, ExperimentStatus
@@ -89,6 +91,24 @@ def complete(design: Design, winner: str | None, now: datetime) -> Edit:
         changes=ExperimentChanges(
             status=ExperimentStatus.COMPLETED, completed_at=now, winner_variant=winner
         )
+    )
+
+
+def concluded(edit: Edit, closing: Closing) -> Edit:
+    """A completion that names no winner has the one that the decision would ship, if any."""
+    changes = edit.changes
+    if changes.status is not ExperimentStatus.COMPLETED:
+        return edit
+    winner = changes.winner_variant if changes.winner_variant is not UNSET else None
+    winner = closing.shipped if winner is None else winner
+    return replace(
+        edit,
+        changes=replace(
+            changes,
+            winner_variant=winner,
+            completed_at=closing.snapshot.taken_at,
+            statistical_significance=closing.significance(winner),
+        ),
     )
 
 

@@ -69,13 +69,25 @@ class Tally:
     """What the users of a variant did, by the running sums."""
 
     variant_id: UUID
-    users: int
-    conversions: int
-    value: float
+    users: int = 0
+    conversions: int = 0
+    value: float = 0.0
 
     @property
     def rate(self) -> float:
         return self.conversions / self.users if self.users else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Of a variant, for people who read with SQL; frozen when its experiment is over."""
+
+    impressions: int
+    conversions: int
+    conversion_rate: float
+    total_value: float
+    confidence_interval_lower: float | None
+    confidence_interval_upper: float | None
 
 
 class TallyStore(Protocol):

@@ -17,8 +17,11 @@ from domain.administration import Administration, Directory
 from domain.attempts import Attempts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
+from domain.closing import Closings
 from domain.errors import DomainError, Invalid, Unavailable
+from domain.keeping import Keeper
 from domain.keys import Keys as KeyUseCases
+from domain.results import Designs, Results
 from domain.running import RunningExperiments
 from domain.setup import Beginning, Setup, Wanted
 from domain.tracking import Tracker
@@ -45,6 +48,8 @@ from persistence.passwords import Passwords
 from persistence.people import People
 from persistence.projects import Projects
 from persistence.publishing import Publisher
+from persistence.snapshots import Snapshots
+from persistence.sums import Sums
 from persistence.tallies import Tallies
 from persistence.variants import Variants
 
@@ -65,9 +70,11 @@ def create_app(settings: Settings, url: str) -> Starlette:
     database = Database(
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
-    publisher = Publisher(Tallies(database))
-    ingest = Ingest(database, publisher.notice)
-    services = _services(database, ingest)
+    tallies, results = Tallies(database), _results(database)
+    publisher = Publisher(tallies)
+    keeper = Keeper(results, tallies, Snapshots(database), _now)
+    ingest = Ingest(database, publisher.notice, keeper.notice)
+    services = _services(database, ingest, results)
     endpoint = GraphQLEndpoint(
         closed_schema if settings.is_production else schema,
         lambda request: Context(services, request.state.caller, _address(request)),
@@ -77,9 +84,10 @@ def create_app(settings: Settings, url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        publishing = asyncio.create_task(publisher.run())
+        tasks = [asyncio.create_task(each.run()) for each in (publisher, keeper)]
         yield
-        publishing.cancel()
+        for task in tasks:
+            task.cancel()
         await ingest.drain()
         await publisher.publish()
         await database.dispose()
@@ -202,7 +210,14 @@ def _open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _services(database: Database, ingest: Ingest) -> Services:
+def _results(database: Database) -> Results:
+    designs = Designs(
+        experiments=Experiments(database), variants=Variants(database), metrics=Metrics(database)
+    )
+    return Results(designs, Sums(database), Snapshots(database), _now)
+
+
+def _services(database: Database, ingest: Ingest, results: Results) -> Services:
     experiments, variants, keys = Experiments(database), Variants(database), Keys(database)
     people, metrics = People(database), Metrics(database)
     running = RunningExperiments(experiments, variants, metrics, time.monotonic)
@@ -220,9 +235,12 @@ def _services(database: Database, ingest: Ingest) -> Services:
     return Services(
         stores=stores,
         authentication=Authentication(Credentials(database), _now, time.monotonic),
-        authoring=Authoring(experiments, variants, _now, running.forget),
+        authoring=Authoring(
+            experiments, variants, _now, closings=Closings(results), announce=running.forget
+        ),
         running=running,
         tracker=Tracker(running, ingest, _now),
+        results=results,
         accounts=Accounts(people, Passwords(), Attempts(time.monotonic), _now),
         keys=KeyUseCases(keys, _now),
     )

@@ -9,6 +9,7 @@ from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.ids import ProjectId
 from domain.keys import Keys
+from domain.results import Results
 from domain.running import RunningExperiments
 from domain.tracking import Tracker
 from graphql_api.loaders import Loaders, Stores
@@ -21,6 +22,7 @@ class Services:
     authoring: Authoring
     running: RunningExperiments
     tracker: Tracker
+    results: Results
     accounts: Accounts
     keys: Keys
 
@@ -47,7 +49,7 @@ class Context:
     @property
     def loaders(self) -> Loaders:
         if self._loaders is None:
-            self._loaders = Loaders(self.services.stores, self.project)
+            self._loaders = Loaders(self.services.stores, self.services.results, self.project)
         return self._loaders
 
     def renew(self) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
 
+from domain.analysis.results import ExperimentResults
 from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
 from domain.audit import AuditEntry, AuditFilter, AuditStore
 from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
@@ -18,6 +20,7 @@ from domain.metrics import Metric, MetricFilter, MetricStore
 from domain.paging import Identified, Nested, Owner, Page, Window
 from domain.people import PeopleStore
 from domain.projects import ProjectStore
+from domain.results import Results
 from domain.variants import TallyStore, VariantStore
 
 MAX_BATCH = 10_000
@@ -102,8 +105,21 @@ class Pages(Generic[Item, Filter]):
         return await self._counts[key].load(id) or 0
 
 
-class Loaders:
+class _RootLists:
+    """Hang on nobody: each way of asking is a statement of its own."""
+
     def __init__(self, stores: Stores, project: ProjectId) -> None:
+        experiments, audit = stores.experiments, stores.audit
+        self.experiments = one(partial(_each, partial(experiments.page, project)))
+        self.experiment_counts = one(partial(_each, partial(experiments.count, project)))
+        self.history = one(partial(_each, partial(audit.of_project, project)))
+        self.history_counts = one(partial(_each, partial(audit.count_of_project, project)))
+
+
+class Loaders:
+    def __init__(self, stores: Stores, results: Results, project: ProjectId) -> None:
+        self.results = one(partial(results.present, project))
+        self.results_at = partial(results.as_of, project)
         experiments, variants = stores.experiments, stores.variants
         self.experiment = one(partial(experiments.by_ids, project))
         self.experiment_by_name = one(partial(experiments.by_names, project))
@@ -126,22 +142,27 @@ class Loaders:
         self.keys_of_project = many(partial(_own, stores.keys.of_project, project))
         self.audit_entry = one(partial(stores.audit.by_ids, project))
         self.history: Pages[AuditEntry, AuditFilter] = Pages(stores.audit, project)
-        self._history_pages = one(partial(_each, partial(stores.audit.of_project, project)))
-        self._history_counts = one(partial(_each, partial(stores.audit.count_of_project, project)))
-        self._experiment_pages = one(partial(_each, partial(experiments.page, project)))
-        self._experiment_counts = one(partial(_each, partial(experiments.count, project)))
+        self._root = _RootLists(stores, project)
+
+    async def results_as_of(
+        self, experiment: UUID, moment: datetime | None
+    ) -> ExperimentResults | None:
+        if moment is None:
+            return await self.results.load(experiment)
+        return await self.results_at(experiment, moment)
 
     async def experiment_page(self, window: Window, filter: ExperimentFilter) -> Page[Experiment]:
-        return await self._experiment_pages.load((window, filter)) or Page(items=(), window=window)
+        page = await self._root.experiments.load((window, filter))
+        return page or Page(items=(), window=window)
 
     async def experiment_count(self, filter: ExperimentFilter) -> int:
-        return await self._experiment_counts.load((filter,)) or 0
+        return await self._root.experiment_counts.load((filter,)) or 0
 
     async def history_page(self, window: Window) -> Page[AuditEntry]:
-        return await self._history_pages.load((window,)) or Page(items=(), window=window)
+        return await self._root.history.load((window,)) or Page(items=(), window=window)
 
     async def history_count(self) -> int:
-        return await self._history_counts.load(()) or 0
+        return await self._root.history_counts.load(()) or 0
 
 
 async def _own(
@@ -156,5 +177,4 @@ async def _own(
 async def _each(
     read: Callable[..., Awaitable[Value]], keys: Collection[tuple[Any, ...]]
 ) -> Mapping[tuple[Any, ...], Value]:
-    """Top-level lists hang on nobody: each way of asking is a statement of its own."""
     return {key: await read(*key) for key in keys}

@@ -9,6 +9,7 @@ from aiodataloader import DataLoader
 
 from domain import targeting
 from domain.access import Scope
+from domain.analysis import planning
 from domain.assignments import Assignment as DomainAssignment
 from domain.errors import BadRequest, InvalidInput
 from domain.experiments import NEWEST_FIRST
@@ -26,7 +27,9 @@ from graphql_api.types.experiments import (
     load_experiment,
 )
 from graphql_api.types.explanations import AssignmentExplanation, explained
+from graphql_api.types.inputs import decoded
 from graphql_api.types.people import Viewer
+from graphql_api.types.results import SampleSizeInput, SampleSizePlan
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.view import Node, parse_id
 
@@ -150,6 +153,13 @@ class Query:
     ) -> AssignmentExplanation:
         tracker = info.context.services.tracker
         return explained(await tracker.explain(info.context.project, experiment.key(), user_id))
+
+    @strawberry.field(graphql_type=SampleSizePlan, description="How many users a test needs.")
+    def sample_size(
+        self,
+        input: Annotated[SampleSizeInput, strawberry.argument(description="What is planned.")],
+    ) -> planning.SampleSizePlan:
+        return planning.plan(decoded(input, planning.SampleSizeInput))
 
 
 async def _load_node(info: Info, id: str) -> object | None:

@@ -1,6 +1,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditEntry, Deed
 from domain.changes import UNSET, given
+from domain.closing import Closing
 from domain.experiments import (
     Edit,
     Experiment,
@@ -28,12 +30,16 @@ from persistence.engine import Database
 from persistence.keyset import paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
 from persistence.projects import hold_to_plan
+from persistence.snapshots import take
 from persistence.tables import experiments, metric_definitions, phases, variants
-from persistence.tallies import PUBLICATION
 
 _VERSIONS = select(experiments.c.id, experiments.c.version).where(
     among_given(experiments.c.id, "experiments")
 )
+
+
+class _Overtaken(Exception):
+    """Somebody was faster: nothing is written."""
 
 
 class Experiments:
@@ -115,22 +121,28 @@ class Experiments:
                 await write_down(connection, _entry(deed, project, own, said))
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
+        self,
+        project: ProjectId,
+        seen: Experiment,
+        edit: Edit,
+        deed: Deed,
+        closing: Closing | None = None,
     ) -> Experiment | None:
         changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": deed.at}
-        with translated():
+        with translated(), suppress(_Overtaken):
             async with self._database.begin() as connection:
                 statement = update(experiments).where(*_as_seen(project, seen))
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
-                    return None
-                if edit.changes.status is not UNSET:
-                    await connection.execute(PUBLICATION, {"experiments": [seen.id]})
+                    raise _Overtaken
                 await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])
+                if closing is not None:
+                    await _close(connection, seen.id, closing)
                 await write_down(connection, _entry(deed, project, seen, _said(edit)))
-        return replace(seen, **changed)
+            return replace(seen, **changed)
+        return None
 
     async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         async with self._database.begin() as connection:
@@ -187,6 +199,16 @@ async def _save_variants(
         statement = update(variants).where(owned, variants.c.id == variant)
         await connection.execute(statement.values(values))
     await _insert_all(connection, VARIANTS, edit.added)
+
+
+async def _close(connection: AsyncConnection, experiment: UUID, closing: Closing) -> None:
+    if not await take(connection, closing.snapshot):
+        raise _Overtaken
+    for variant, numbers in closing.published.items():
+        statement = update(variants).where(
+            variants.c.experiment_id == experiment, variants.c.id == variant
+        )
+        await connection.execute(statement.values(VARIANTS.changed(asdict(numbers))))
 
 
 async def _save_definitions(connection: AsyncConnection, experiment: UUID, edit: Edit) -> None:

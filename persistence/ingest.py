@@ -21,11 +21,11 @@ _Event = tuple[UUID, str, str]
 
 
 class Ingest:
-    """`notice` hears of the experiments whose sums may have changed."""
+    """`listeners` hear of the experiments whose sums may have changed."""
 
-    def __init__(self, database: Database, notice: Callable[[Collection[UUID]], None]) -> None:
+    def __init__(self, database: Database, *listeners: Callable[[Collection[UUID]], None]) -> None:
         self._database = database
-        self._notice = notice
+        self._listeners = listeners
         self._questions = Group(self._find)
         self._enrolments = Group(self._enrol)
         self._conversions = Group(self._record)
@@ -46,6 +46,10 @@ class Ingest:
     async def drain(self) -> None:
         for group in (self._questions, self._enrolments, self._conversions, self._events):
             await group.drain()
+
+    def _notice(self, experiments: Collection[UUID]) -> None:
+        for listener in self._listeners:
+            listener(experiments)
 
     async def _find(self, users: Sequence[User]) -> list[Outcome[Assignment | None]]:
         held = await assignments.held_by(self._database, set(users))

@@ -18,6 +18,7 @@ from domain.keys import ApiKey
 from domain.metrics import Metric, MetricDefinition
 from domain.people import Membership, Session, User
 from domain.projects import Project
+from domain.snapshots import Snapshot
 from domain.sums import RunningSums, UserTotal
 from domain.variants import Variant
 from persistence import people_tables, tables
@@ -214,6 +215,7 @@ ASSIGNMENTS = Model(Assignment, tables.assignments)
 METRICS = Model(Metric, tables.metrics)
 USER_TOTALS = Model(UserTotal, tables.user_totals)
 RUNNING_SUMS = Model(RunningSums, tables.running_sums)
+SNAPSHOTS = Model(Snapshot, tables.snapshots)
 
 MODELS: tuple[Model[Any], ...] = (
     PROJECTS,
@@ -230,6 +232,7 @@ MODELS: tuple[Model[Any], ...] = (
     METRICS,
     USER_TOTALS,
     RUNNING_SUMS,
+    SNAPSHOTS,
 )
 
 

@@ -1,15 +1,19 @@
 """Running sums and what they rest on, each row touched by one statement of the transaction."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Table
+from sqlalchemy import BigInteger, Select, Table, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import Insert
 
+from domain.ids import ProjectId
 from domain.sums import RunningSums, UserTotal
-from persistence.arrays import insertion, parameters
-from persistence.engine import Transaction
+from persistence.arrays import among_given, insertion, parameters
+from persistence.engine import Database, Transaction
 from persistence.models import RUNNING_SUMS, USER_TOTALS, Model
+from persistence.tables import experiments, running_sums
 
 
 def _growing(model: Model[Any], by: Sequence[str]) -> Insert:
@@ -23,14 +27,42 @@ def _growing(model: Model[Any], by: Sequence[str]) -> Insert:
     )
 
 
-_TOTALS = _growing(USER_TOTALS, ("total", "events")).returning(*USER_TOTALS.columns)
-_SUMS = _growing(
-    RUNNING_SUMS,
-    (
-        *("users", "total", "squares", "events", "event_squares", "cross_products"),
-        *("capped", "changes"),
-    ),
+_VALUES = (
+    *("users", "total", "squares", "events", "event_squares", "cross_products"),
+    *("capped", "changes"),
 )
+_TOTALS = _growing(USER_TOTALS, ("total", "events")).returning(*USER_TOTALS.columns)
+_SUMS = _growing(RUNNING_SUMS, _VALUES)
+
+
+def _merged() -> Select[*tuple[Any, ...]]:
+    """Over all stripes."""
+    key = [running_sums.c[name] for name in ("experiment_id", "variant_id", "metric_id", "phase")]
+    values = [cast(func.sum(running_sums.c[name]), running_sums.c[name].type) for name in _VALUES]
+    return (
+        select(*key, literal(0, BigInteger()), *values)
+        .join(experiments, experiments.c.id == running_sums.c.experiment_id)
+        .where(experiments.c.project_id == bindparam("project"))
+        .where(among_given(running_sums.c.experiment_id, "experiments"))
+        .group_by(*key)
+    )
+
+
+_MERGED = _merged()
+
+
+class Sums:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_experiments(
+        self, project: ProjectId, owners: Collection[UUID]
+    ) -> Mapping[UUID, Sequence[RunningSums]]:
+        asked = {"project": project, "experiments": list(owners)}
+        found = defaultdict(list)
+        for row in RUNNING_SUMS.read(await self._database.rows(_MERGED, asked)):
+            found[row.experiment_id].append(row)
+        return found
 
 
 async def grow_totals(transaction: Transaction, by: Sequence[UserTotal]) -> Sequence[UserTotal]:

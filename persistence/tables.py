@@ -4,6 +4,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -262,4 +263,29 @@ running_sums = Table(
     metadata,
     _RunningSums,
     PrimaryKeyConstraint("experiment_id", "variant_id", "metric_id", "phase", "stripe"),
+)
+
+
+class _Snapshots(TypedColumns):
+    experiment_id: Named[UUID] = Column(Uuid, ForeignKey(experiments.c.id, ondelete="CASCADE"))
+    number: Named[int] = Column(BigInteger)
+    taken_at: Named[datetime] = Column(TIME)
+    revision: Named[int] = Column(BigInteger)
+    status: Named[ExperimentStatus] = Column(
+        ENUM(ExperimentStatus, name="experiment_status", values_callable=values)
+    )
+    active: Named[list[Any]] = Column(JSONB)
+    sums: Named[list[Any]] = Column(JSONB)
+    fixed: Named[dict[str, Any] | None] = Column(JSONB)
+    standing: Named[dict[str, Any]] = Column(JSONB)
+    alarmed: Named[bool]
+    is_kept: Named[bool]
+
+
+snapshots = Table(
+    "ab_snapshots",
+    metadata,
+    _Snapshots,
+    PrimaryKeyConstraint("experiment_id", "number"),
+    Index("idx_snapshot_taken_at", "experiment_id", "taken_at"),
 )

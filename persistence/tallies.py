@@ -2,15 +2,16 @@
 people who read with SQL."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     Double,
     Select,
     and_,
     bindparam,
-    case,
     cast,
     func,
     literal,
@@ -20,11 +21,12 @@ from sqlalchemy import (
     update,
 )
 
+from domain.closing import published
 from domain.experiments import RUNNING
 from domain.ids import ProjectId
 from domain.sums import OWN
-from domain.variants import Tally
-from persistence.arrays import among_given
+from domain.variants import Published, Tally
+from persistence.arrays import among_given, bound, unnested
 from persistence.engine import Database, Transaction
 from persistence.tables import experiments, running_sums, variants
 
@@ -58,30 +60,30 @@ _OF_VARIANTS = (
     .where(among_given(variants.c.id, "ids"))
 )
 
-_RUNNING = select(experiments.c.id).where(_RUNS)
+_RUNNING = select(experiments.c.id, experiments.c.project_id).where(_RUNS)
 _HELD = (
-    _RUNNING.where(among_given(experiments.c.id, "experiments"))
+    select(experiments.c.id, experiments.c.alpha)
+    .where(_RUNS, among_given(experiments.c.id, "experiments"))
     .order_by(experiments.c.id)
     .with_for_update(read=True)
 )
+_OF_EXPERIMENTS = (
+    _tallies()
+    .add_columns(variants.c.experiment_id)
+    .where(among_given(variants.c.experiment_id, "experiments"))
+)
 
-_tally = _tallies().where(among_given(variants.c.experiment_id, "experiments")).cte("tally")
-_rate = case(
-    (_tally.c.users > 0, cast(_tally.c.conversions, Double) / cast(_tally.c.users, Double)),
-    else_=0.0,
-)
-_published = (
-    variants.c.impressions,
-    variants.c.conversions,
-    variants.c.conversion_rate,
-    variants.c.total_value,
-)
-_tallied = (_tally.c.users, _tally.c.conversions, _rate, _tally.c.value)
-PUBLICATION = (
+_PUBLISHED = [field.name for field in fields(Published)]
+_given = unnested(variants.c.id, *(variants.c[name] for name in _PUBLISHED))
+_PUBLICATION = (
     update(variants)
-    .where(variants.c.id == _tally.c.variant_id)
-    .where(tuple_(*_published).is_distinct_from(tuple_(*_tallied)))
-    .values(dict(zip(_published, _tallied, strict=True)))
+    .where(variants.c.id == _given.c.id)
+    .where(
+        tuple_(*(variants.c[name] for name in _PUBLISHED)).is_distinct_from(
+            tuple_(*(_given.c[name] for name in _PUBLISHED))
+        )
+    )
+    .values({name: _given.c[name] for name in _PUBLISHED})
 )
 
 
@@ -92,22 +94,31 @@ class Tallies:
     async def by_variants(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Tally]:
         asked = {"project": project, "ids": list(ids)}
         rows = await self._database.rows(_OF_VARIANTS, asked)
-        return {
-            variant: Tally(
-                variant_id=variant, users=int(users), conversions=int(conversions), value=value
-            )
-            for variant, users, conversions, value in rows
-        }
+        return {tally.variant_id: tally for tally in map(_tally, rows)}
 
-    async def running(self) -> Collection[UUID]:
-        return [row[0] for row in await self._database.rows(_RUNNING, {})]
+    async def running(self) -> Mapping[UUID, ProjectId]:
+        return dict(map(tuple, await self._database.rows(_RUNNING, {})))
 
     async def publish(self, experiments: Collection[UUID]) -> None:
         """Of those that run. They are held meanwhile: what is completed stays as it was then."""
 
         async def held_and_published(transaction: Transaction) -> None:
-            rows = await transaction.rows(_HELD, {"experiments": sorted(experiments)})
+            held = await transaction.rows(_HELD, {"experiments": sorted(experiments)})
+            levels = dict(map(tuple, held))
+            asked = {"experiments": list(levels)}
+            rows = await transaction.rows(_OF_EXPERIMENTS, asked) if levels else ()
             if rows:
-                await transaction.rows(PUBLICATION, {"experiments": [row[0] for row in rows]})
+                each = {row[0]: published(_tally(row), levels[row[-1]]) for row in rows}
+                await transaction.rows(_PUBLICATION, _bound(each))
 
         await self._database.written(held_and_published)
+
+
+def _tally(row: asyncpg.Record) -> Tally:
+    variant, users, conversions, value, *_ = row
+    return Tally(variant_id=variant, users=int(users), conversions=int(conversions), value=value)
+
+
+def _bound(each: Mapping[UUID, Published]) -> Mapping[str, Any]:
+    columns = {name: [getattr(one, name) for one in each.values()] for name in _PUBLISHED}
+    return bound(id=list(each), **columns)

@@ -6,6 +6,9 @@ import strawberry
 from strawberry.types.enum import has_enum_definition
 
 from domain.access import ActorKind, Role, Scope
+from domain.analysis.evidence import DecisionKind
+from domain.analysis.notes import ResultNote
+from domain.analysis.sample_ratio import SampleRatioState
 from domain.assignments import AssignmentReason
 from domain.errors import ErrorCode
 from domain.experiments import (
@@ -159,4 +162,32 @@ _describe(
     PLAN_LIMIT="The project's plan does not allow more.",
     IN_USE="Something depends on it.",
     WRONG_CREDENTIALS="The address or the password is wrong.",
+)
+_describe(
+    ResultNote,
+    "Why a result is missing, or to be taken with care.",
+    NO_USERS="One of the two has no users.",
+    ZERO_VARIANCE="All values are the same.",
+    BASELINE_NOT_POSITIVE="A relative change needs means above 0.",
+    TOO_FEW_OBSERVATIONS="There is too little to tell yet.",
+    PLANNED_SAMPLE_NOT_REACHED="The planned sample is not there yet.",
+    LOW_PRECISION="A few large values weigh heavily; capping them helps.",
+    NOT_FOR_BANDITS="A bandit's traffic follows its results, which this method does not allow for.",
+)
+_describe(
+    SampleRatioState,
+    "Whether users were split as promised.",
+    OK="They were.",
+    WARNING="They may not have been.",
+    ALARM="They were not: something is broken, and no result is to be believed.",
+    NOT_ENOUGH_DATA="There are too few to tell.",
+)
+_describe(
+    DecisionKind,
+    "What to do.",
+    KEEP_RUNNING="Wait.",
+    SHIP="Give the variant to everybody.",
+    ROLL_BACK="Stop giving the variant to anybody.",
+    INCONCLUSIVE="Neither is better by enough to matter.",
+    INVESTIGATE="Find out what is broken.",
 )

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from domain import experiments as domain
+from domain.analysis.results import ExperimentResults as DomainResults
 from domain.checks import text_fault
 from domain.errors import InvalidInput, Path
 from domain.experiments import (
@@ -21,6 +22,7 @@ from domain.metrics import MetricDefinition as DomainMetricDefinition
 from domain.paging import Ordering, Owner
 from domain.people import User as DomainUser
 from domain.projects import Project as DomainProject
+from domain.snapshots import END_OF_TIME, Period
 from domain.variants import Variant as DomainVariant
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
@@ -28,6 +30,7 @@ from graphql_api.types.connection import Connection
 from graphql_api.types.enums import OrderDirection
 from graphql_api.types.metrics import Metric, MetricDefinition, metrics_of
 from graphql_api.types.people import EXPERIMENT_HISTORY, AuditEntry, Project, User
+from graphql_api.types.results import ExperimentResults
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.variants import Variant
 from graphql_api.types.view import Node, View, id_of
@@ -131,6 +134,44 @@ class Experiment(View, Node):
     ) -> DomainVariant | None:
         variants = await info.context.loaders.variants_by_experiment.load(parent.id)
         return next((variant for variant in variants if variant.name == name), None)
+
+    @strawberry.field(
+        graphql_type=ExperimentResults,
+        description="Computed from running sums; of a completed experiment as they were then.",
+    )
+    async def results(
+        parent: strawberry.Parent[domain.Experiment],
+        info: Info,
+        as_of: Annotated[
+            datetime | None,
+            strawberry.argument(
+                description="As they were to be seen at the last snapshot by then."
+            ),
+        ] = None,
+    ) -> DomainResults | None:
+        return await info.context.loaders.results_as_of(parent.id, as_of)
+
+    @strawberry.field(
+        graphql_type=list[ExperimentResults],
+        description="How they came about: the snapshots of a period, the oldest first.",
+    )
+    async def results_history(
+        parent: strawberry.Parent[domain.Experiment],
+        info: Info,
+        from_: Annotated[
+            datetime | None,
+            strawberry.argument(name="from", description="Left out: since the start."),
+        ] = None,
+        to: Annotated[
+            datetime | None, strawberry.argument(description="Left out: until now.")
+        ] = None,
+        points: Annotated[
+            int, strawberry.argument(description="At most so many, spread evenly; 1 to 500.")
+        ] = 100,
+    ) -> Sequence[DomainResults]:
+        period = Period(start=from_ or parent.created_at, end=to or END_OF_TIME, points=points)
+        results = info.context.services.results
+        return await results.history(info.context.project, parent.id, period)
 
     @strawberry.field(graphql_type=Variant | None, description="Named when it was completed.")
     async def winner(

@@ -5,23 +5,19 @@ import strawberry
 from strawberry.scalars import JSON
 
 from domain import variants as domain
+from domain.analysis.intervals import Interval as DomainInterval
+from domain.analysis.intervals import wilson_interval
 from domain.experiments import Experiment as DomainExperiment
 from domain.paging import Owner
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
 from graphql_api.types.connection import Connection
+from graphql_api.types.intervals import Interval
 from graphql_api.types.metrics import Metric, metrics_of
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.view import Node, View
 
-_LEVEL = 0.95
-
-
-@strawberry.type(description="A range that holds the truth with the stated confidence.")
-class Interval:
-    lower: float = strawberry.field(description="Its lower end.")
-    upper: float = strawberry.field(description="Its upper end.")
-    level: float = strawberry.field(description="The confidence, as 0.95.")
+_ALPHA = 0.05
 
 
 @strawberry.type(description="One of the alternatives that users are given.")
@@ -65,12 +61,21 @@ class Variant(View, Node):
         tally = await info.context.loaders.tally.load(parent.id)
         return tally.value if tally else parent.total_value
 
-    @strawberry.field(description="Of the conversion rate; null until it can be told.")
-    def confidence_interval(parent: strawberry.Parent[domain.Variant]) -> Interval | None:
-        lower, upper = parent.confidence_interval_lower, parent.confidence_interval_upper
-        if lower is None or upper is None:
-            return None
-        return Interval(lower=lower, upper=upper, level=_LEVEL)
+    @strawberry.field(
+        graphql_type=Interval | None,
+        description="Of the conversion rate, at the experiment's level; describes this variant "
+        "alone. Null without users.",
+    )
+    async def confidence_interval(
+        parent: strawberry.Parent[domain.Variant], info: Info
+    ) -> DomainInterval | None:
+        loaders = info.context.loaders
+        tally = await loaders.tally.load(parent.id)
+        experiment = await loaders.experiment.load(parent.experiment_id)
+        alpha = experiment.alpha if experiment else _ALPHA
+        if tally is not None:
+            return wilson_interval(tally.conversions, tally.users, alpha)
+        return wilson_interval(parent.conversions, parent.impressions, alpha)
 
     @strawberry.field(
         graphql_type=Annotated["Experiment", strawberry.lazy("graphql_api.types.experiments")],

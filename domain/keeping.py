@@ -1,0 +1,91 @@
+"""Takes snapshots: at every transition, whenever something is found for good, and now and then
+while data arrives."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.analysis.evaluation import evaluate
+from domain.analysis.observed import Observed
+from domain.closing import taken
+from domain.errors import Unavailable
+from domain.ids import ProjectId
+from domain.results import Results, Subject
+from domain.snapshots import RunningStore, Snapshot, SnapshotStore
+
+PAUSE = 5.0  # seconds
+LOOK_EVERY = timedelta(minutes=1)
+TAKE_EVERY = timedelta(minutes=15)
+
+
+class Keeper:
+    """Looks at an experiment that has changed, at most once a minute."""
+
+    def __init__(
+        self,
+        results: Results,
+        running: RunningStore,
+        snapshots: SnapshotStore,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._results = results
+        self._running = running
+        self._snapshots = snapshots
+        self._clock = clock
+        self._changed: set[UUID] = set()
+        self._looked: dict[UUID, datetime] = {}
+
+    def notice(self, experiments: Iterable[UUID]) -> None:
+        self._changed.update(experiments)
+
+    async def run(self) -> None:
+        """Begins with all that runs: what a process that was killed had noticed is lost."""
+        with suppress(Unavailable):
+            self.notice(await self._running.running())
+        while True:
+            with suppress(Unavailable):
+                await self.keep()
+            await asyncio.sleep(PAUSE)
+
+    async def keep(self) -> None:
+        now = self._clock()
+        due = {each for each in self._changed if self._is_due(each, now)}
+        if not due:
+            return
+        running = await self._running.running()
+        for experiment in due:
+            self._changed.discard(experiment)
+            if experiment in running:
+                await self._look(running[experiment], experiment)
+        self._looked = {each: at for each, at in self._looked.items() if each in running}
+        self._looked |= dict.fromkeys(due & running.keys(), now)
+
+    async def _look(self, project: ProjectId, experiment: UUID) -> None:
+        for subject, observed in (await self._results.looks(project, [experiment])).values():
+            snapshot = next_snapshot(subject, observed)
+            if snapshot is not None:
+                await self._snapshots.add(snapshot)
+            last = snapshot or subject.last
+            if last and last.fixed and last.fixed["taken_at"] is None:
+                self._changed.add(experiment)  # time alone will close its windows
+
+    def _is_due(self, experiment: UUID, now: datetime) -> bool:
+        looked = self._looked.get(experiment)
+        return looked is None or now - looked >= LOOK_EVERY
+
+
+def next_snapshot(subject: Subject, observed: Observed) -> Snapshot | None:
+    """None where nothing was found, and the last one is young or still true."""
+    evaluation, last = evaluate(observed), subject.last
+    snapshot = taken(subject, observed, evaluation)
+    if last is None or _found(snapshot) != _found(last):
+        return replace(snapshot, is_kept=True)
+    is_old = observed.as_of - last.taken_at >= TAKE_EVERY
+    return snapshot if is_old and snapshot.revision != last.revision else None
+
+
+def _found(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.fixed, snapshot.standing, snapshot.alarmed
