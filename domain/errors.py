@@ -73,3 +73,7 @@ class Unavailable(Exception):
 
     def __init__(self) -> None:
         super().__init__("the database cannot be reached for now: try again")
+
+
+class StartFault(Exception):
+    """What keeps a server or a command from starting: a sentence that names what to put right."""

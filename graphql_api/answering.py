@@ -15,6 +15,7 @@ import uvloop
 
 from graphql_api import app, logs
 from graphql_api.settings import Settings, from_environment
+from graphql_api.start_faults import START_FAULTS, in_words
 
 logger = logging.getLogger("abgraph")
 
@@ -105,8 +106,8 @@ def main() -> None:
     logs.configure(settings.log_level, pretty=not settings.is_production)
     try:
         uvloop.run(_work(settings, socket.socket(fileno=int(sys.argv[1]))))
-    except app.START_FAULTS as fault:
-        logger.error("a server process cannot start: %s", app.in_words(fault))
+    except START_FAULTS as fault:
+        logger.error("a server process cannot start: %s", in_words(fault))
         sys.exit(1)
 
 

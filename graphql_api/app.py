@@ -1,9 +1,8 @@
 """The composition root: the only place that knows both the API and the store."""
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +11,15 @@ from tempfile import TemporaryDirectory
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from domain.access import Actor, ActorKind, Caller, Scope
 from domain.accounts import Accounts
 from domain.administration import Administration, Directory
 from domain.attempts import Attempts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.closing import Closings
-from domain.errors import DomainError, Invalid, Unavailable
+from domain.demonstration import AGE, Clock, Demonstration
+from domain.errors import Invalid, Unavailable
 from domain.keeping import Keeper
 from domain.keys import Keys as KeyUseCases
 from domain.results import Designs, Results
@@ -33,11 +34,10 @@ from graphql_api.settings import Settings, WrongSetting
 from graphql_api.site import site
 from graphql_api.transport import GraphQLEndpoint
 from persistence import distribution, pruning, recount, revisions, setup
-from persistence.address import UnusableUrl
 from persistence.assignments import Assignments
 from persistence.audit import Audit
 from persistence.credentials import Credentials
-from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.ingest import Ingest
@@ -53,16 +53,6 @@ from persistence.sums import Sums
 from persistence.tallies import Tallies
 from persistence.variants import Variants
 
-START_FAULTS = (
-    WrongSetting,
-    UnusableUrl,
-    EmbeddedPostgresError,
-    revisions.MigrationRefused,
-    Unavailable,
-    Invalid,
-    DomainError,
-)
-
 
 def create_app(settings: Settings, url: str) -> Starlette:
     """On the database of that URL, which is migrated already."""
@@ -70,11 +60,8 @@ def create_app(settings: Settings, url: str) -> Starlette:
     database = Database(
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
-    tallies, results = Tallies(database), _results(database)
-    publisher = Publisher(tallies)
-    keeper = Keeper(results, tallies, Snapshots(database), _now)
-    ingest = Ingest(database, publisher.notice, keeper.notice)
-    services = _services(database, ingest, results)
+    parts = _Parts(database, _now)
+    services = parts.services()
     endpoint = GraphQLEndpoint(
         closed_schema if settings.is_production else schema,
         lambda request: Context(services, request.state.caller, _address(request)),
@@ -84,12 +71,12 @@ def create_app(settings: Settings, url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each.run()) for each in (publisher, keeper)]
+        tasks = [asyncio.create_task(each.run()) for each in (parts.publisher, parts.keeper)]
         yield
         for task in tasks:
             task.cancel()
-        await ingest.drain()
-        await publisher.publish()
+        await parts.ingest.drain()
+        await parts.publisher.publish()
         await database.dispose()
 
     app = site(guard.answer, lambda: _problems(database), lifespan)
@@ -160,24 +147,7 @@ async def downgrade(settings: Settings, revision: str) -> Sequence[str]:
 
 async def refuse_old_tables(url: str) -> None:
     """Where `abgraph serve` is not to migrate by itself."""
-    if missing := await revisions.pending(url):
-        raise revisions.MigrationRefused(
-            f"the database lacks {_listed(missing)} and ABGRAPH_MIGRATE is off: "
-            "run abgraph migrate first"
-        )
-
-
-def in_words(fault: Exception) -> str:
-    """One sentence that names what has to be put right."""
-    match fault:
-        case UnusableUrl():
-            return f"DATABASE_URL cannot be used: {fault}"
-        case Unavailable():
-            return f"the database of DATABASE_URL cannot be used: {_reason(fault.__cause__)}"
-        case Invalid(refusals=refusals):
-            return "; ".join(f"{_place(refusal)}{refusal.message}" for refusal in refusals)
-        case _:
-            return str(fault)
+    await revisions.require_head(url)
 
 
 async def drift() -> Sequence[str]:
@@ -210,40 +180,57 @@ def _open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _results(database: Database) -> Results:
-    designs = Designs(
-        experiments=Experiments(database), variants=Variants(database), metrics=Metrics(database)
-    )
-    return Results(designs, Sums(database), Snapshots(database), _now)
+class _Parts:
+    """What hangs together on one database: what trackers write, and who hears of it."""
 
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._experiments, self._variants = Experiments(database), Variants(database)
+        self._metrics, self._tallies = Metrics(database), Tallies(database)
+        designs = Designs(
+            experiments=self._experiments, variants=self._variants, metrics=self._metrics
+        )
+        snapshots = Snapshots(database)
+        self._results = Results(designs, Sums(database), snapshots, clock)
+        self.publisher = Publisher(self._tallies)
+        self.keeper = Keeper(self._results, self._tallies, snapshots, clock)
+        self.ingest = Ingest(database, self.publisher.notice, self.keeper.notice)
 
-def _services(database: Database, ingest: Ingest, results: Results) -> Services:
-    experiments, variants, keys = Experiments(database), Variants(database), Keys(database)
-    people, metrics = People(database), Metrics(database)
-    running = RunningExperiments(experiments, variants, metrics, time.monotonic)
-    stores = Stores(
-        experiments=experiments,
-        variants=variants,
-        tallies=Tallies(database),
-        assignments=Assignments(database),
-        metrics=metrics,
-        projects=Projects(database),
-        people=people,
-        keys=keys,
-        audit=Audit(database),
-    )
-    return Services(
-        stores=stores,
-        authentication=Authentication(Credentials(database), _now, time.monotonic),
-        authoring=Authoring(
-            experiments, variants, _now, closings=Closings(results), announce=running.forget
-        ),
-        running=running,
-        tracker=Tracker(running, ingest, _now),
-        results=results,
-        accounts=Accounts(people, Passwords(), Attempts(time.monotonic), _now),
-        keys=KeyUseCases(keys, _now),
-    )
+    def services(self) -> Services:
+        running = RunningExperiments(
+            self._experiments, self._variants, self._metrics, time.monotonic
+        )
+        stores = self._stores()
+        return Services(
+            stores=stores,
+            authentication=Authentication(Credentials(self._database), self._clock, time.monotonic),
+            authoring=Authoring(
+                self._experiments,
+                self._variants,
+                self._clock,
+                closings=Closings(self._results),
+                announce=running.forget,
+            ),
+            running=running,
+            tracker=Tracker(running, self.ingest, self._clock),
+            results=self._results,
+            accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
+            keys=KeyUseCases(stores.keys, self._clock),
+        )
+
+    def _stores(self) -> Stores:
+        return Stores(
+            experiments=self._experiments,
+            variants=self._variants,
+            tallies=self._tallies,
+            assignments=Assignments(self._database),
+            metrics=self._metrics,
+            projects=Projects(self._database),
+            people=People(self._database),
+            keys=Keys(self._database),
+            audit=Audit(self._database),
+        )
 
 
 @asynccontextmanager
@@ -255,6 +242,25 @@ async def administration(settings: Settings, operator: str) -> AsyncIterator[Adm
         passwords = Passwords()
         accounts = Accounts(directory.people, passwords, Attempts(time.monotonic), _now)
         yield Administration(directory, passwords, accounts, operator, _now)
+
+
+@asynccontextmanager
+async def demonstration(
+    settings: Settings, project: str | None, operator: str
+) -> AsyncIterator[Demonstration]:
+    """Whose story begins in the past."""
+    async with administration(settings, operator) as administered:
+        found = await administered.project(project)
+    actor = Actor(kind=ActorKind.OPERATOR, name=operator)
+    caller = Caller(project=found.id, actor=actor, scopes=frozenset(Scope))
+    clock = Clock(_now() - AGE)
+    async with _database(settings) as database:
+        parts = _Parts(database, clock)
+        services = parts.services()
+        try:
+            yield Demonstration(services.authoring, services.tracker, parts.keeper, clock, caller)
+        finally:
+            await parts.publisher.publish()
 
 
 @asynccontextmanager
@@ -279,33 +285,6 @@ async def _problems(database: Database) -> Sequence[str]:
     except Unavailable as fault:
         return [str(fault)]
     return [f"revision {revision} is not applied: run abgraph migrate" for revision in missing]
-
-
-def _place(refusal: DomainError) -> str:
-    return " ".join(map(str, refusal.path)).replace("_", " ") + ": " if refusal.path else ""
-
-
-def _listed(missing: Sequence[str]) -> str:
-    if len(missing) == 1:
-        return f"revision {missing[0]}"
-    return f"the revisions {missing[0]} to {missing[-1]}"
-
-
-def _reason(cause: BaseException | None) -> str:
-    """What a server says never holds the password; what the driver says of a URL might."""
-    match cause:
-        case TimeoutError():
-            return "it does not answer"
-        case OSError(errno=int(number)) if number > 0:
-            return os.strerror(number)
-        case OSError(strerror=str(reason)):
-            return reason
-        case OSError():
-            return "it cannot be reached"
-        case Exception() if getattr(cause, "sqlstate", None):
-            return str(cause).partition("\n")[0]
-        case _:
-            return type(cause).__name__
 
 
 def _now() -> datetime:

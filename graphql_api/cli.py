@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
 from importlib.metadata import version as installed_version
@@ -13,9 +14,11 @@ import click
 import uvloop
 
 from domain.administration import Administration
+from domain.demonstration import AGE, BATCH, STORIES
 from graphql_api import app, logs, serving
 from graphql_api.answering import Stopping
-from graphql_api.commands import key, project, user
+from graphql_api.commands import PROJECT, key, user
+from graphql_api.commands import project as project_commands
 from graphql_api.schema import schema as graph
 from graphql_api.settings import (
     Settings,
@@ -24,6 +27,7 @@ from graphql_api.settings import (
     unknown_variables,
     with_flags,
 )
+from graphql_api.start_faults import START_FAULTS, in_words
 
 logger = logging.getLogger("abgraph")
 
@@ -186,6 +190,36 @@ async def _prune(settings: Settings, before: datetime) -> int:
     return gone
 
 
+@main.command(short_help="Make three lifelike experiments, and visitors for them.")
+@click.option("--visitors", type=click.IntRange(1), default=60_000, help="At once.  [60000]")
+@click.option("--once", is_flag=True, help="Stop then; else visitors keep coming until Ctrl-C.")
+@PROJECT
+@_DATA_DIR
+def demo(visitors: int, once: bool, project: str | None, data_dir: str | None) -> None:
+    """Make three experiments with the visitors of two weeks: a clear winner, two variants
+    that are the same, and one whose visitors get lost. Then more of them keep coming."""
+    settings = _settings({"data_dir": data_dir})
+    with suppress(click.Abort):
+        _run(_demonstrate(settings, project, visitors, once))
+
+
+async def _demonstrate(settings: Settings, project: str | None, visitors: int, once: bool) -> None:
+    async with app.demonstration(settings, project, getuser()) as story:
+        if not await story.begin():
+            click.echo("the demo's experiments are there already: they get more visitors")
+        rounds = max(visitors // (BATCH * len(STORIES)), 1)
+        began, end = datetime.now(UTC) - AGE, datetime.now(UTC)
+        with click.progressbar(range(rounds), label="two weeks of visitors") as bar:
+            for place in bar:
+                await story.visit(began + (end - began) * (place + 1) / rounds)
+        click.echo("three experiments are there: " + ", ".join(each.name for each in STORIES))
+        if not once:
+            click.echo("visitors keep coming; Ctrl-C stops them")
+        while not once:
+            await asyncio.sleep(1)
+            await story.visit(datetime.now(UTC))
+
+
 @main.group()
 def schema() -> None:
     """The GraphQL schema."""
@@ -203,7 +237,7 @@ def version() -> None:
     click.echo(installed_version("abgraph"))
 
 
-for group in (user, key, project):
+for group in (user, key, project_commands):
     main.add_command(group)
 
 
@@ -230,8 +264,8 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
     try:
         return uvloop.run(stoppable())
-    except (*app.START_FAULTS, serving.ProcessesFailed) as fault:
-        raise click.ClickException(app.in_words(fault)) from None
+    except START_FAULTS as fault:
+        raise click.ClickException(in_words(fault)) from None
     except asyncio.CancelledError:
         raise click.Abort from None
 

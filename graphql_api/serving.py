@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from domain.errors import StartFault
 from domain.setup import Beginning
 from graphql_api import app
 from graphql_api.answering import Stopping, answer
@@ -27,7 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds before a process that died 
 _EMBEDDED_ADMITS = 190  # connections, of which a few are left for psql and abgraph migrate
 
 
-class ProcessesFailed(Exception):
+class ProcessesFailed(StartFault):
     pass
 
 

@@ -7,8 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from domain.errors import StartFault
 
-class WrongSetting(Exception):
+
+class WrongSetting(StartFault):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name} {message}")
 

@@ -2,15 +2,17 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from domain.errors import StartFault
+
 _LIBPQ_ALONE = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
 
 
-class UnusableUrl(ValueError):
+class UnusableUrl(StartFault):
     """Says what a URL looks like, and repeats nothing of this one: it may hold a password."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the database URL must look like postgresql://user:password@host:5432/name,"
+            "DATABASE_URL must look like postgresql://user:password@host:5432/name,"
             " with special characters quoted (@ as %40, a space as %20)"
         )
 

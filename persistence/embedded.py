@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from domain.errors import StartFault
 from persistence.cluster import (
     PORT,
     ROLE,
@@ -31,7 +32,7 @@ WATCH_INTERVAL = 0.5
 FAULTS = (PostgresUnusable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(StartFault):
     pass
 
 

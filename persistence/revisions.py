@@ -16,6 +16,7 @@ from sqlalchemy import Connection, String, column, func, select, table
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.errors import StartFault
 from persistence.engine import Database
 
 Result = TypeVar("Result")
@@ -30,7 +31,7 @@ _HAS_VERSION = select(func.to_regclass("alembic_version").is_not(None))
 _VERSION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 
-class MigrationRefused(Exception):
+class MigrationRefused(StartFault):
     """Nothing was changed; the message is a sentence that says why."""
 
 
@@ -52,6 +53,17 @@ async def pending(database: AsyncConnection | str) -> Sequence[str]:
     if current is None:
         return _revisions()
     return _revisions()[_revisions().index(current) + 1 :] if current in _revisions() else ()
+
+
+async def require_head(url: str) -> None:
+    missing = await pending(url)
+    if not missing:
+        return
+    listed = f"the revisions {missing[0]} to {missing[-1]}"
+    raise MigrationRefused(
+        f"the database lacks {listed if len(missing) > 1 else f'revision {missing[0]}'} and "
+        "ABGRAPH_MIGRATE is off: run abgraph migrate first"
+    )
 
 
 async def differences(url: str) -> Sequence[str]:

@@ -16,6 +16,7 @@ from domain.variants import Variant
 
 _Gated: TypeAlias = tuple[Sequence[ResultNote], Estimate | None]
 _LARGEST = 1e150
+_NO_PAIR = Pair(control=None, treatment=None)
 _OF_BANDITS: _Gated = ((ResultNote.NOT_FOR_BANDITS,), None)
 
 
@@ -67,9 +68,9 @@ def _both_scales(
     metric: MetricDefinition,
     arms: tuple[Variant, Variant],
 ) -> list[Contrast]:
-    pair = _pair(tallies, metric, arms)
-    horizon = _horizon(experiment, tallies, arms)
     plain = experiment.allocation is AllocationMode.FIXED
+    pair = _pair(tallies, metric, arms) if plain else _NO_PAIR
+    horizon = _horizon(experiment, tallies, arms)
     held = []
     for scale in EffectScale:
         notes, estimate = _gated(pair, metric, scale) if plain else _OF_BANDITS

@@ -67,7 +67,7 @@ def _effect(found: Findings, contrast: Contrast) -> Effect:
 def _estimate(contrast: Contrast) -> float | None:
     """Shown before the gate, too; for a share of control, that must be above 0."""
     control, treatment = contrast.pair.control, contrast.pair.treatment
-    if control is None or treatment is None or ResultNote.NOT_FOR_BANDITS in contrast.notes:
+    if control is None or treatment is None:
         return None
     if contrast.scale is EffectScale.ABSOLUTE:
         return _finite(treatment.mean - control.mean)

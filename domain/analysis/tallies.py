@@ -11,6 +11,7 @@ from domain.analysis.sums import EXACT, Sums, merged
 from domain.design import split
 from domain.ids import NIL
 from domain.metrics import MetricAggregation, MetricDefinition
+from domain.sums import exact
 from domain.variants import Variant
 
 _Key: TypeAlias = tuple[UUID, int, UUID | None]
@@ -53,19 +54,15 @@ class Tallies:
         return weighed or self.users(variant) > 0
 
     def sums(self, variant: Variant, phase: int, metric: MetricDefinition) -> Sums:
-        assigned = self.assigned(variant, phase)
-        if metric.id == NIL:
-            return _rate(assigned.users, int(assigned.events))
         row = self._with_events(variant, phase, metric)
-        if metric.aggregation is MetricAggregation.BINARY:
-            return _rate(assigned.users, row.users)
-        return _with_absent(row, assigned.users - row.users, metric)
+        return _completed(self.assigned(variant, phase), row, metric)
 
     def total(self, variant: Variant, metric: MetricDefinition) -> Sums:
         key = variant.id, metric.id
         if key not in self._totals:
-            parts = [self.sums(variant, phase, metric) for phase in self.phases]
-            self._totals[key] = merged(parts)
+            assigned = merged(self.assigned(variant, phase) for phase in self.phases)
+            rows = merged(self._with_events(variant, phase, metric) for phase in self.phases)
+            self._totals[key] = _completed(assigned, rows, metric)
         return self._totals[key]
 
     def is_steady(self, variants: Sequence[Variant]) -> bool:
@@ -96,6 +93,14 @@ def tally(observed: Observed) -> Tallies:
     return Tallies(given | unwritten, rows)
 
 
+def _completed(assigned: Sums, row: Sums, metric: MetricDefinition) -> Sums:
+    if metric.id == NIL:
+        return _rate(assigned.users, int(assigned.events))
+    if metric.aggregation is MetricAggregation.BINARY:
+        return _rate(assigned.users, row.users)
+    return _with_absent(row, assigned.users - row.users, metric)
+
+
 def _rate(users: int, converted: int) -> Sums:
     total = Decimal(converted)
     return Sums(users=max(users, converted), total=total, squares=total)
@@ -114,7 +119,7 @@ def _with_absent(row: Sums, absent: int, metric: MetricDefinition) -> Sums:
 def _capped_zero(metric: MetricDefinition) -> Decimal:
     low = 0.0 if metric.cap_low is None else metric.cap_low
     high = 0.0 if metric.cap_high is None else metric.cap_high
-    return Decimal(repr(max(low, 0.0) or min(high, 0.0)))
+    return exact(max(low, 0.0) or min(high, 0.0))
 
 
 def _normalised(weights: Sequence[float]) -> list[float]:

@@ -77,7 +77,7 @@ async def test_a_wrong_setting_is_one_sentence(
     ("url", "reason"),
     [
         (NOBODY, "the database of DATABASE_URL cannot be used: Connection refused"),
-        (f"abgraph:{SECRET}", "DATABASE_URL cannot be used: "),
+        (f"abgraph:{SECRET}", "DATABASE_URL must look like "),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_said_without_the_password(

@@ -43,7 +43,7 @@ def test_a_url_is_taken_as_people_write_it(written: str, taken: str) -> None:
     ],
 )
 def test_one_that_is_unusable_is_refused_without_its_password(written: str) -> None:
-    with pytest.raises(UnusableUrl, match=r"^the database URL must look like postgresql://") as one:
+    with pytest.raises(UnusableUrl, match=r"^DATABASE_URL must look like postgresql://") as one:
         driver_url(written)
 
     assert "sec" not in str(one.value)
