@@ -58,8 +58,12 @@ class Keeper:
         running = await self._running.running()
         for experiment in due:
             self._changed.discard(experiment)
-            if experiment in running:
-                await self._look(running[experiment], experiment)
+            try:
+                if experiment in running:
+                    await self._look(running[experiment], experiment)
+            except Unavailable:
+                self._changed.add(experiment)
+                raise
         self._looked = {each: at for each, at in self._looked.items() if each in running}
         self._looked |= dict.fromkeys(due & running.keys(), now)
 

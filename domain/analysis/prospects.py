@@ -23,7 +23,7 @@ class Prospect:
     """Of a treatment against control."""
 
     chance_to_beat_control: float
-    expected_loss: float
+    expected_loss: float | None
 
 
 def prospect(observed: Observed, tallies: Tallies, headline: Contrast) -> Prospect | None:
@@ -35,7 +35,7 @@ def prospect(observed: Observed, tallies: Tallies, headline: Contrast) -> Prospe
             expected_loss=ranked.expected_losses[0],
         )
     effect = _normal(headline.estimate)
-    if effect is None or effect.mean + effect.variance > _LARGEST_RATIO:
+    if effect is None:
         return None
     return Prospect(
         chance_to_beat_control=normal_effect.chance_to_win(effect, metric.direction),
@@ -80,7 +80,9 @@ def _normal(estimate: Estimate | None) -> Normal | None:
     return Normal(mean=estimate.estimate, variance=estimate.error**2)
 
 
-def _loss(effect: Normal, scale: EffectScale, direction: MetricDirection) -> float:
-    relative = scale is EffectScale.RELATIVE
-    risks = normal_effect.relative_risks if relative else normal_effect.risks
-    return risks(effect, direction).choosing_treatment
+def _loss(effect: Normal, scale: EffectScale, direction: MetricDirection) -> float | None:
+    if scale is EffectScale.ABSOLUTE:
+        return normal_effect.risks(effect, direction).choosing_treatment
+    if effect.mean + effect.variance > _LARGEST_RATIO:
+        return None
+    return normal_effect.relative_risks(effect, direction).choosing_treatment

@@ -60,6 +60,13 @@ def test_a_relative_margin_is_a_share_of_control(
     assert [each.fails for each in states] == [False, False, True]
 
 
+def test_without_a_margin_a_guardrail_passes_unless_it_fails() -> None:
+    states = [evidence(ERRORS, bounds) for bounds in (LOSES, OPEN, WINS, None)]
+
+    assert [each.passes for each in states] == [True, True, False, False]
+    assert [each.fails for each in states] == [False, False, True, False]
+
+
 def test_an_absolute_margin_is_in_units_of_the_metric() -> None:
     metric = make_metric_definition(
         name="basket",
@@ -79,9 +86,11 @@ def test_an_absolute_margin_is_in_units_of_the_metric() -> None:
 def test_a_first_roll_back_stands_whatever_comes_later() -> None:
     before = ArmDecision(variant=CLEAR, kind=DecisionKind.ROLL_BACK, reason="It did harm.")
 
-    made = decide([arm(WINS)], seen(standing={CLEAR.id: before})).arms
+    standing = {CLEAR.id: before}
 
-    assert list(made) == [before]
+    assert decide([arm(WINS)], seen(standing=standing)).arms == [before]
+    alarmed = seen(standing=standing, sample_ratio=SampleRatioState.ALARM)
+    assert decide([arm(WINS)], alarmed).arms == [before]
 
 
 def test_a_first_ship_stands_unless_data_or_a_guardrail_go_bad() -> None:
@@ -93,6 +102,14 @@ def test_a_first_ship_stands_unless_data_or_a_guardrail_go_bad() -> None:
     alarmed = kind(arm(WINS), standing=standing, sample_ratio=SampleRatioState.ALARM)
     assert alarmed is DecisionKind.INVESTIGATE
     assert kind(arm(WINS, evidence(ERRORS, WINS)), standing=standing) is DecisionKind.ROLL_BACK
+
+
+def test_one_that_stands_without_bounds_gives_way_to_one_that_wins() -> None:
+    before = ArmDecision(variant=CLEAR, kind=DecisionKind.SHIP, reason="It won.")
+
+    made = decide([arm(None), arm(WINS, variant=BOLD)], seen(standing={CLEAR.id: before}))
+
+    assert made.variant == BOLD
 
 
 def together(clear: ArmEvidence, bold: Bounds | None, **changes: Any) -> Decision:

@@ -62,6 +62,7 @@ def of_sums(
         [(500, 10**9), (10**9 - 500, 10**9)],
         [(10, 100), (0, 0), (5, 50)],
         [(100, 1000)] * 10,
+        [(5, 3), (4, 4)],
     ],
 )
 def test_every_number_is_a_number(arms: Sequence[tuple[int, int]]) -> None:

@@ -74,6 +74,34 @@ def test_a_rate_whose_phases_cannot_be_merged_has_a_normal_posterior() -> None:
     assert credible.lower == pytest.approx(fixed.interval.lower, rel=1e-3)
 
 
+def test_a_phase_without_users_does_not_count() -> None:
+    rows = [assigned(CONTROL, 4000, 400), assigned(CLEAR, 4000, 440)]
+    later = [assigned(CONTROL, 4000, 400, phase=2), assigned(CLEAR, 4000, 440, phase=2)]
+
+    plain = results([CONTROL, CLEAR], rows, minimum_sample_size=9000)
+    waited = results(
+        [CONTROL, CLEAR],
+        later,
+        phases=make_phases({"control": 0.6, "clear": 0.4}, SHARES),
+        minimum_sample_size=7200,
+    )
+
+    assert first_comparison(waited).relative.credible == first_comparison(plain).relative.credible
+
+
+def test_two_variants_that_keep_their_ratio_are_merged_whatever_a_third_one_gets() -> None:
+    thirds = {"control": 0.25, "clear": 0.25, "bold": 0.5}
+    variants = [CONTROL, CLEAR, *make_variants({"bold": 0.5})]
+    rows = [assigned(each, 2000, 200, phase=1) for each in variants[:2]]
+    rows += [assigned(each, 2000, 240, phase=2) for each in variants[:2]]
+    phases = make_phases(thirds, {"control": 0.4, "clear": 0.4, "bold": 0.2})
+
+    changed = results(variants, rows, phases=phases, minimum_sample_size=9000)
+    same = results(variants, rows, phases=make_phases(thirds, thirds), minimum_sample_size=9000)
+
+    assert first_comparison(changed).relative == first_comparison(same).relative
+
+
 def test_a_mean_whose_phases_cannot_be_merged_is_ranked_within_them() -> None:
     metric = make_metric_definition(aggregation=MetricAggregation.SUM, scale=EffectScale.ABSOLUTE)
     counts = [(CONTROL, 1, 9000), (CLEAR, 1, 1000), (CONTROL, 2, 5000), (CLEAR, 2, 5000)]
@@ -133,6 +161,16 @@ def test_a_retired_variant_is_counted_where_it_had_weight_and_compared_no_more()
     assert shown.total_assignments == 1600
     assert [each.variant for each in shown.metrics[0].variants] == [CONTROL, CLEAR]
     assert len(shown.metrics[0].comparisons) == 1
+
+
+def test_users_of_a_retired_variant_that_was_promised_none_raise_the_alarm() -> None:
+    retired = replace(make_variants({"old": 0.0})[0], is_active=False, is_control=False)
+    rows = [assigned(CONTROL, 250), assigned(CLEAR, 250), assigned(retired, 1)]
+
+    shown = results([CONTROL, CLEAR, retired], rows)
+
+    assert shown.sample_ratio.observed == (250, 250, 1)
+    assert shown.sample_ratio.state is SampleRatioState.ALARM
 
 
 def test_users_of_a_phase_that_nobody_wrote_down_count_by_the_weights_of_today() -> None:

@@ -34,6 +34,12 @@ def test_a_standard_deviation_makes_it_a_mean() -> None:
     assert ours.users_per_variant == 20_196
 
 
+def test_a_small_mean_may_be_planned_to_pass_1() -> None:
+    tripled = make_input(baseline=0.5, standard_deviation=1.0, minimum_detectable_effect=2.0)
+
+    assert plan(tripled).users_per_variant == 53
+
+
 def test_traffic_makes_days_of_whole_weeks() -> None:
     assert plan(make_input(users_per_day=5_702)).days == 7.0
     assert plan(make_input(users_per_day=5_701)).days == 14.0
