@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.audit import AuditEntry, Deed
 from domain.changes import UNSET, given
 from domain.experiments import (
+    RUNNING,
     Edit,
     Experiment,
     ExperimentFilter,
@@ -124,7 +125,7 @@ class Experiments:
                 saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
                 if saved.rowcount == 0:
                     return None
-                if edit.changes.status is not UNSET:
+                if edit.changes.status is not UNSET and seen.status in RUNNING:
                     await connection.execute(PUBLICATION, {"experiments": [seen.id]})
                 await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
