@@ -3,7 +3,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 # Pinned in package.json; a lock file would name the registry it was made with.
-with_packages = @cd $(1) && [ -d node_modules -a node_modules -nt package.json ] || { npm install --silent --no-audit --no-fund --no-package-lock && touch node_modules; }
+node_tests = command -v node >/dev/null || { echo "these tests need Node 20 or newer" >&2; exit 1; }; \
+	cd $(1) && { [ node_modules -nt package.json ] || { npm install --silent --no-audit --no-fund --no-package-lock && touch node_modules; }; } && \
+	node --test $(ARGS)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .PHONY: FORCE help install serve test test-clients test-browser soak check schema revision format bench lock clean
@@ -21,12 +23,10 @@ test: install ## run the Python tests; ARGS="-k lifecycle"
 	@$(BIN)/pytest -q $(ARGS)
 
 test-clients: install ## run the clients of others against a real server; needs Node 20
-	$(call with_packages,tests/clients)
-	@node --test tests/clients
+	@$(call node_tests,tests/clients)
 
 test-browser: install ## run tracker.js in Chromium against a real server; needs Node 20 and Chromium
-	$(call with_packages,tests/browser)
-	@node --test tests/browser
+	@$(call node_tests,tests/browser)
 
 soak: install ## the long forms of the tests about faults, load and chance
 	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking $(ARGS)

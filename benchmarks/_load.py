@@ -11,7 +11,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
@@ -24,8 +24,9 @@ import uvloop
 ROOT = Path(__file__).parents[1]
 TOKEN = "{{this user's}}"  # noqa: S105  what stands in a body where each request has its own text
 WIDTH = len(TOKEN)
-LEFT_OUT = 0.4  # seconds at the beginning
-PATIENCE = 20.0
+LEFT_OUT = 0.3  # seconds at the beginning
+PATIENCE = 60.0
+_PING = b"GET /healthz HTTP/1.1\r\nHost: us\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +47,29 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """Times in milliseconds. `answered` are all requests, those at the beginning too, and `work`
-    is what each of them takes of the server's processor."""
+    is what each of them takes of the server's processor. Those `refused` as too many are apart."""
 
     rps: float
     p50: float | None = None
     p99: float | None = None
     work: float | None = None
     answered: int
+    refused: int = 0
 
 
-def summary(latencies: Sequence[float], seconds: float, answered: int) -> Measured:
+def summary(
+    latencies: Sequence[float], seconds: float, answered: int, refused: int = 0
+) -> Measured:
+    rps = round(len(latencies) / seconds, 1)
+    if len(latencies) < 2:
+        return Measured(rps=rps, answered=answered, refused=refused)
     cuts = quantiles(latencies, n=100, method="inclusive")
     return Measured(
-        rps=round(len(latencies) / seconds, 1),
+        rps=rps,
         p50=round(1000 * cuts[49], 2),
         p99=round(1000 * cuts[98], 2),
         answered=answered,
+        refused=refused,
     )
 
 
@@ -85,9 +93,9 @@ class _Run:
         self._users = cycle(load.users) if load.users else _new_users()
         self._parts = _request(load).split(TOKEN.encode())
         self._word, self._times = load.word.encode(), load.times
-        self.start = perf_counter() + LEFT_OUT
-        self.stop = self.start + load.seconds
-        self.answered = 0
+        self._start = perf_counter() + LEFT_OUT
+        self._stop = self._start + load.seconds
+        self.answered = self.refused = 0
         self.latencies: list[float] = []
         self.fault = ""
 
@@ -97,26 +105,37 @@ class _Run:
     def note(self, answer: bytes, began: float) -> bool:
         """Whether to go on."""
         now = perf_counter()
+        if answer[9:12] == b"503":
+            self.refused += 1
+            return now < self._stop
         if answer[9:12] != b"200" or answer.count(self._word) < self._times:
             self.fault = answer[:600].decode(errors="replace")
             return False
         self.answered += 1
-        if self.start <= now < self.stop:
+        if self._start <= now < self._stop:
             self.latencies.append(now - began)
-        return now < self.stop and not self.fault
+        return now < self._stop and not self.fault
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, run: _Run, lost: Callable[[], object]) -> None:
-        self._run = run
-        self._lost = lost
+    """It is accepted before the load begins: how soon a busy server takes in many at once is not
+    what is measured."""
+
+    def __init__(self) -> None:
+        self.is_accepted = asyncio.Event()
+        self.is_lost = asyncio.Event()
+        self._run: _Run | None = None
         self._answer = b""
         self._length = 0
         self._is_open = False  # an answer is still to come
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._send()
+        self._transport.write(_PING)
+
+    def begin(self, run: _Run) -> None:
+        self._run = run
+        self._send(run)
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
@@ -126,20 +145,23 @@ class _Connection(asyncio.Protocol):
             return
         answer, self._answer, self._length = self._answer, b"", 0
         self._is_open = False
-        if self._run.note(answer, self._began):
-            self._send()
+        if self._run is None:
+            self.is_accepted.set()
+        elif self._run.note(answer, self._began):
+            self._send(self._run)
         else:
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
-        if self._is_open:
+        if self._is_open and self._run:
             self._run.fault = self._run.fault or "the server closed the connection"
-        self._lost()
+        self.is_accepted.set()
+        self.is_lost.set()
 
-    def _send(self) -> None:
+    def _send(self, run: _Run) -> None:
         self._is_open = True
         self._began = perf_counter()
-        self._transport.write(self._run.request())
+        self._transport.write(run.request())
 
 
 def _length(answer: bytes) -> int:
@@ -172,19 +194,24 @@ def _request(load: Load) -> bytes:
 
 
 async def _loaded(load: Load) -> Measured:
-    loop, run = asyncio.get_running_loop(), _Run(load)
-    host, port = load.url.removeprefix("http://").partition("/")[0].split(":")
-    over: list[asyncio.Event] = []
-    for _ in range(load.connections):
-        lost = asyncio.Event()
-        over.append(lost)
-        await loop.create_connection(lambda lost=lost.set: _Connection(run, lost), host, int(port))
-    async with asyncio.timeout(LEFT_OUT + load.seconds + PATIENCE):
-        for lost in over:
-            await lost.wait()
-    if run.fault or len(run.latencies) < 2:
-        raise SystemExit(f"an answer that was not expected:\n{run.fault or 'none in time'}")
-    return summary(run.latencies, load.seconds, run.answered)
+    async with asyncio.timeout(load.seconds + PATIENCE):
+        connections = [await _connected(load.url) for _ in range(load.connections)]
+        run = _Run(load)
+        for each in connections:
+            each.begin(run)
+        for each in connections:
+            await each.is_lost.wait()
+    if run.fault:
+        raise SystemExit(f"an answer that was not expected:\n{run.fault}")
+    return summary(run.latencies, load.seconds, run.answered, run.refused)
+
+
+async def _connected(url: str) -> _Connection:
+    host, port = url.removeprefix("http://").partition("/")[0].split(":")
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(_Connection, host, int(port))
+    await connection.is_accepted.wait()
+    return connection
 
 
 def main() -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,7 +78,3 @@ class AssignmentStore(Nested[Assignment, AssignmentFilter], Protocol):
     async def of_user(
         self, project: ProjectId, experiment: UUID, user_id: str
     ) -> Assignment | None: ...
-
-    async def add(self, project: ProjectId, assignments: Sequence[Assignment]) -> Collection[UUID]:
-        """The ids of those that are new: whoever has an assignment in that experiment keeps it."""
-        ...

@@ -94,8 +94,6 @@ class MetricFilter:
 
 
 class MetricStore(Nested[Metric, MetricFilter], Protocol):
-    async def add(self, project: ProjectId, metrics: Sequence[Metric]) -> None: ...
-
     async def definitions_by_experiment(
         self, project: ProjectId, experiments: Collection[UUID]
     ) -> Mapping[UUID, Sequence[MetricDefinition]]: ...

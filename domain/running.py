@@ -4,7 +4,7 @@ Changes of other processes are noticed within a second, our own at once."""
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from domain.bucketing import BucketRange, ranges
@@ -18,6 +18,8 @@ LATEST = 1.0  # seconds that a change elsewhere may go unnoticed
 _SOON = 0.5  # seconds after which we look again, while others are still served
 _REMEMBERED = 2_000
 _MAY_WAIT = 10_000
+
+_Asked: TypeAlias = tuple[ProjectId, ExperimentKey, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class RunningExperiments:
         self._known: dict[UUID, Running] = {}
         self._names: dict[tuple[ProjectId, str], UUID] = {}
         self._active: dict[ProjectId, tuple[Sequence[Running], float]] = {}
-        self._loading: dict[tuple[ProjectId, ExperimentKey], asyncio.Task[Running | None]] = {}
+        self._loading: dict[_Asked, asyncio.Task[Running | None]] = {}
         self._checked = 0.0
         self._check: asyncio.Task[None] | None = None
         self._forgotten = 0
@@ -85,11 +87,12 @@ class RunningExperiments:
         known = self._known.get(meant) if meant else None
         if known is not None and _is_meant(known.experiment, project, key):
             return known
-        loading = self._loading.get((project, key))
+        asked = project, key, self._forgotten  # not what was asked for before a change of ours
+        loading = self._loading.get(asked)
         if loading is None:
             loading = asyncio.create_task(self._load(project, key))
-            self._loading[project, key] = loading
-            loading.add_done_callback(lambda _: self._loading.pop((project, key)))
+            self._loading[asked] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(asked))
         found = await asyncio.shield(loading)
         if found is None:
             raise key.missing()
@@ -108,7 +111,7 @@ class RunningExperiments:
 
     def forget(self, experiment: Experiment) -> None:
         """It was changed here: that is felt at once."""
-        self._known.pop(experiment.id, None)
+        self._drop(experiment.id)
         self._active.pop(experiment.project_id, None)
         self._forgotten += 1
 

@@ -174,7 +174,7 @@ def prune(before: datetime, data_dir: str | None) -> None:
 
     Events of that age are refused from then on; dropped rows do not come back.
     """
-    moment = before if before.tzinfo else before.replace(tzinfo=UTC)
+    moment = before.astimezone(UTC) if before.tzinfo else before.replace(tzinfo=UTC)
     if moment > datetime.now(UTC) - timedelta(days=1):
         raise click.BadParameter("must be a day ago at least: trackers may still send again")
     gone = _run(_prune(_settings({"data_dir": data_dir}), moment))

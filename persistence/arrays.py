@@ -1,15 +1,13 @@
 """Many keys or rows in one statement, whose text stays the same however many they are."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Generic, TypeVar
-from uuid import UUID
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     CTE,
     Column,
     ColumnElement,
     Enum,
-    FromClause,
     Text,
     any_,
     bindparam,
@@ -21,10 +19,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.types import TypeEngine
 
-from domain.errors import NotFound
-from domain.ids import ProjectId
-from persistence.conflicts import translated
-from persistence.engine import Database
 from persistence.models import Entity, Model
 
 Key = TypeVar("Key")
@@ -69,42 +63,3 @@ def _name(key: str) -> str:
 
 def _element_type(column: Column[Any]) -> TypeEngine[Any]:
     return Text() if isinstance(column.type, Enum | JSONB) else column.type
-
-
-class Addition(Generic[Entity]):
-    """Keeps the rows that are new, in one statement; none of them where one hangs on something
-    that the project has not (`is_known`). All writers take them in one order: no deadlocks."""
-
-    def __init__(
-        self,
-        model: Model[Entity],
-        *,
-        is_known: Callable[[FromClause], ColumnElement[bool]],
-        order: Sequence[str],
-    ) -> None:
-        given = unnested(*model.columns)
-        each = given.alias("each")
-        self._model = model
-        self._strangers = select(each.c.id).where(~is_known(each)).limit(1)
-        kept = select(given).where(~self._strangers.exists())
-        self._insert = (
-            insert(model.table)
-            .from_select(list(given.c.keys()), kept.order_by(*(given.c[name] for name in order)))
-            .on_conflict_do_nothing()
-            .returning(model.table.c.id)
-        )
-
-    async def add(
-        self, database: Database, project: ProjectId, entities: Sequence[Entity]
-    ) -> Collection[UUID]:
-        """The ids of those that are new."""
-        if not entities:
-            return ()
-        bound = {**parameters(self._model, entities), "project": project}
-        with translated():
-            async with database.begin() as connection:
-                added = await connection.execute(self._insert, bound)
-                ids: Sequence[UUID] = added.scalars().all()
-        if not ids and await database.rows(self._strangers, bound):
-            raise NotFound("one of them belongs to something that does not exist")
-        return ids

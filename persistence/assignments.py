@@ -1,15 +1,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, exists, select, update
+from sqlalchemy import bindparam, select, update
 
 from domain.assignments import Assignment
 from domain.ids import ProjectId
-from persistence.arrays import Addition, bound, insertion, parameters, unnested
+from persistence.arrays import bound, insertion, parameters, unnested
 from persistence.engine import Database, Source, Transaction
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import ASSIGNMENTS
-from persistence.tables import assignments, experiments, variants
+from persistence.tables import assignments
 
 _CONDITIONS: Mapping[str, Condition] = {
     "user_id": lambda owned: (
@@ -26,17 +26,6 @@ _OF_USER = of_project(ASSIGNMENTS).where(
     assignments.c.experiment_id == bindparam("experiment"),
     assignments.c.user_id == bindparam("user_id"),
 )
-
-
-def _has_variant(given: FromClause) -> ColumnElement[bool]:
-    return (
-        exists()
-        .where(variants.c.id == given.c.variant_id)
-        .where(variants.c.experiment_id == given.c.experiment_id)
-        .where(experiments.c.id == variants.c.experiment_id)
-        .where(experiments.c.project_id == bindparam("project"))
-    )
-
 
 _ENROLMENT = (
     insertion(ASSIGNMENTS, order=("experiment_id", "user_id", "id"))
@@ -67,8 +56,6 @@ _CONVERSION = (
     )
 )
 
-_ADDITION = Addition(ASSIGNMENTS, is_known=_has_variant, order=("experiment_id", "user_id", "id"))
-
 
 class Assignments(Nested[Assignment]):
     def __init__(self, database: Database) -> None:
@@ -79,9 +66,6 @@ class Assignments(Nested[Assignment]):
     ) -> Assignment | None:
         asked = {"project": project, "experiment": experiment, "user_id": user_id}
         return next(iter(ASSIGNMENTS.read(await self.database.rows(_OF_USER, asked))), None)
-
-    async def add(self, project: ProjectId, assignments: Sequence[Assignment]) -> Collection[UUID]:
-        return await _ADDITION.add(self.database, project, assignments)
 
 
 async def held_by(

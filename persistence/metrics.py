@@ -2,15 +2,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, exists, select
+from sqlalchemy import bindparam, select
 
 from domain.ids import ProjectId
 from domain.metrics import Metric, MetricDefinition
-from persistence.arrays import Addition, among_given, bound, insertion, parameters, unnested
+from persistence.arrays import among_given, bound, insertion, parameters, unnested
 from persistence.engine import Database, Source, Transaction
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import METRIC_DEFINITIONS, METRICS
-from persistence.tables import assignments, experiments, metric_definitions, metrics
+from persistence.tables import metric_definitions, metrics
 
 _CONDITIONS: Mapping[str, Condition] = {
     "event_type": lambda _: metrics.c.event_type == bindparam("event_type"),
@@ -24,19 +24,6 @@ _DEFINITIONS = (
     .where(among_given(metric_definitions.c.experiment_id, "experiments"))
     .order_by(metric_definitions.c.position, metric_definitions.c.id)
 )
-
-
-def _has_assignment(given: FromClause) -> ColumnElement[bool]:
-    return (
-        exists()
-        .where(assignments.c.id == given.c.assignment_id)
-        .where(assignments.c.user_id == given.c.user_id)
-        .where(assignments.c.variant_id == given.c.variant_id)
-        .where(assignments.c.experiment_id == given.c.experiment_id)
-        .where(experiments.c.id == assignments.c.experiment_id)
-        .where(experiments.c.project_id == bindparam("project"))
-    )
-
 
 _RECORD = (
     insertion(METRICS, order=("experiment_id", "user_id", "event_id", "id"))
@@ -52,15 +39,10 @@ _KNOWN = select(*METRICS.columns).join(
     & (metrics.c.event_id == _events.c.event_id),
 )
 
-_ADDITION = Addition(METRICS, is_known=_has_assignment, order=("id", "user_id"))
-
 
 class Metrics(Nested[Metric]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, METRICS, _CONDITIONS)
-
-    async def add(self, project: ProjectId, metrics: Sequence[Metric]) -> None:
-        await _ADDITION.add(self.database, project, metrics)
 
     async def definitions_by_experiment(
         self, project: ProjectId, experiments: Collection[UUID]

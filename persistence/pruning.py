@@ -17,11 +17,14 @@ UPDATE ab_experiments SET events_pruned_before = $1, version = version + 1
 _COUNT = """
 SELECT count(*) FROM ab_metrics
  WHERE event_timestamp < $1 AND event_id IS DISTINCT FROM $2
+   AND experiment_id IN (SELECT id FROM ab_experiments WHERE events_pruned_before >= $1)
 """
 _DROP = """
 DELETE FROM ab_metrics WHERE (id, user_id) IN (
     SELECT id, user_id FROM ab_metrics
-     WHERE event_timestamp < $1 AND event_id IS DISTINCT FROM $2 LIMIT $3)
+     WHERE event_timestamp < $1 AND event_id IS DISTINCT FROM $2
+       AND experiment_id IN (SELECT id FROM ab_experiments WHERE events_pruned_before >= $1)
+     LIMIT $3)
 """
 
 

@@ -101,6 +101,11 @@ class FakeExperiments:
         seen = self._memory.seen_by(project)
         return [one for one in seen if one.status is ExperimentStatus.ACTIVE]
 
+    async def versions(self, experiments: Collection[UUID]) -> Mapping[UUID, int]:
+        await checkpoint()
+        known = self._memory.experiments
+        return {one: known[one].version for one in experiments if one in known}
+
     async def phases_by_experiment(
         self, project: ProjectId, experiments: Collection[UUID]
     ) -> Mapping[UUID, Sequence[Phase]]:

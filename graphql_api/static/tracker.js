@@ -16,7 +16,7 @@
   const QUEUE = "abgraph:queue:";
   const ASSIGNED = "abgraph:assigned:";
   const CONVERTED = "abgraph:converted:";
-  const BYTES = 48e3; // of the 64 KiB that keepalive allows
+  const BYTES = 48e3; // keepalive allows 64 KiB
 
   const script = document.currentScript;
   const tab = uuid();
@@ -28,7 +28,7 @@
   const asked = [];
   let options = {};
   let isOn = false;
-  let shown = new Map(); // replaced by reset: late answers miss it
+  let shown = new Map(); // another one for another user
   let answering;
   let unanswered = 0; // events wait for the assignments that they need
   let queued = 1e6;
@@ -46,9 +46,7 @@
     const attempt = (use) => {
       try {
         return use(window[name]);
-      } catch {
-        return null;
-      }
+      } catch {} // refused, or full
     };
     return {
       get: (key) => memory.get(key) || attempt((real) => real.getItem(key)),
@@ -173,7 +171,10 @@
     const known = outside.get(key) || parsed(session.get(ASSIGNED + key));
     if (!known && !open.has(key)) {
       const input = { experiment, userId, context: asJson((extra || {}).context) };
-      const learn = (result) => open.delete(key) && [learnt(experiment, result, userId, view)];
+      const learn = (result) => {
+        open.delete(key);
+        return [learnt(experiment, result, userId, view)];
+      };
       open.set(key, asking(input).then(learn));
     }
     return (await inTime(known ? [known] : open.get(key), [none]))[0];
@@ -185,11 +186,14 @@
     const url = location.href.split("#")[0];
     const results = ask(ASSIGN_ALL, { userId, url, context: asJson((extra || {}).context) });
     const learn = (result) => learnt(result.experiment, result, userId, view);
-    const answers = await inTime(results.then((all) => all.map(learn)), []);
+    const answers = await inTime(
+      results.then((all) => all.map(learn)),
+      [],
+    );
     return Object.fromEntries(answers.map((answer) => [answer.experiment, answer]));
   }
 
-  // Each event has a storage key of its own: no tab overwrites another one's.
+  // A storage key for each event: no tab overwrites another one's.
   function enqueue(kind, experiment, given, fields) {
     const value = given == null ? 1 : +given;
     if (!isFinite(value)) return warn("no number:", given);
@@ -211,15 +215,15 @@
         if (items.length && kind !== items[0].kind) continue;
         bytes += sizeOf(text);
         if (items.length === most || (items.length && bytes > BYTES)) break;
-        items.push({ name, kind, input, bytes });
+        items.push({ name, kind, input });
       }
     }
+    items.forEach(({ name }) => flying.add(name));
     return items;
   }
 
   async function sent(items) {
     if (!items.length) return false;
-    items.forEach(({ name }) => flying.add(name));
     const inputs = items.map(({ input }) => input);
     const { status, codes, results } = await post(SEND[items[0].kind], inputs);
     items.forEach(({ name }) => flying.delete(name));
@@ -268,12 +272,7 @@
 
   // There may be no later: it does not wait for the lock.
   function leave() {
-    let bytes = 0;
-    while (isOn) {
-      const items = nextBatch(tab);
-      if (!items.length || (bytes += items[items.length - 1].bytes) > BYTES) return;
-      sent(items);
-    }
+    for (let n = 0; isOn && n < 3; n += 1) sent(nextBatch(tab));
   }
 
   function hide(selector, ms) {
@@ -316,8 +315,8 @@
   };
 
   function setAttribute(element, name, value) {
-    const address = String(value).replace(/[\0- ]/g, "");
-    if (!options.allowHtml && /^(on|(srcdoc|style);)|;javascript:/i.test(name + ";" + address))
+    const code = /^(on|(srcdoc|style);)|;javascript:/i;
+    if (!options.allowHtml && code.test(`${name};${value}`.replace(/[\0- ]/g, "")))
       warn("refused:", name, value);
     else if (value == null) element.removeAttribute(name);
     else element.setAttribute(name, value);
@@ -335,7 +334,7 @@
   }
 
   function put(changes) {
-    const texts = new WeakSet(); // what one change writes is not for the next to find
+    const texts = new WeakSet(); // a new text is not for another change to find
     const done = changes.map((one) => (one.selectorType === "TEXT" ? texts : new WeakSet()));
     const pass = () => {
       const found = changes.map(({ selectorType, selectorValue }, place) =>
@@ -345,10 +344,12 @@
       );
       found.forEach((elements, place) =>
         elements.forEach((element) => {
-          done[place].add(element);
           guarded(() => change(element, changes[place].content));
+          // Nor is new content for the same one.
+          [element, ...element.querySelectorAll("*")].forEach((one) => done[place].add(one));
         }),
       );
+      observer.takeRecords();
     };
     if (observer) observer.disconnect();
     observer = new MutationObserver(pass);
@@ -367,16 +368,16 @@
   }
 
   function init({ url, batchMs = 500, timeoutMs = 2000, respectDoNotTrack, auto, ...rest }) {
-    const server = (url || new URL((script && script.src) || location).origin).replace(/\/*$/, "/graphql");
-    options = { ...rest, batchMs, timeoutMs, url: server };
+    const server = url || new URL((script && script.src) || location).origin;
+    options = { ...rest, batchMs, timeoutMs, url: server.replace(/\/*$/, "/graphql") };
+    shown = new Map();
     isOn = !(respectDoNotTrack && (navigator.doNotTrack === "1" || navigator.globalPrivacyControl));
     if (!isOn) return;
     if (options.hide) guarded(() => hide(options.hide, timeoutMs));
     schedule();
-    if (!auto) return;
     if (auto === true) assignAll();
-    else auto.forEach(assign);
-    apply();
+    else if (auto) auto.forEach(assign);
+    if (auto) apply();
   }
 
   function convert(experiment, value, metadata) {
@@ -399,12 +400,15 @@
     shown = new Map();
     outside.clear();
     local.remove(ID);
-    for (const prefix of [ASSIGNED, CONVERTED]) session.keys(prefix).forEach(session.remove);
+    session.keys("abgraph:").forEach(session.remove);
   }
 
   addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => document.hidden && leave());
-  const ifOn = (method) => (...values) => void guarded(() => isOn && method(...values));
+  const ifOn =
+    (method) =>
+    (...values) =>
+      void guarded(() => isOn && method(...values));
   window.abgraph = {
     init: (given) => guarded(() => init(given)),
     assign,

@@ -6,7 +6,7 @@ import { assign, flush, Shop } from "./shop.mjs";
 let shop;
 before(async () => (shop = await Shop.opened()));
 afterEach(() => shop.empty());
-after(() => shop.close());
+after(() => shop?.close());
 
 test("an assignment sticks over reloads and changes of the page, and is asked for once", async () => {
   await shop.server.experiment("sticky");
@@ -52,23 +52,35 @@ test("what is asked for at once is one request, and each thing once", async () =
     names,
   );
 
-  assert.deepEqual(answers.map(({ experiment }) => experiment), [...names, names[0]]);
+  assert.deepEqual(
+    answers.map(({ experiment }) => experiment),
+    [...names, names[0]],
+  );
   assert.ok(answers.every(({ reason }) => reason === "NEW"));
   const [items, ...others] = visitor.requests("assignBatch");
-  assert.deepEqual(items.map(({ experiment }) => experiment), names);
+  assert.deepEqual(
+    items.map(({ experiment }) => experiment),
+    names,
+  );
   assert.deepEqual(others, []);
 });
 
 test("the answer has the variant's content and configuration", async () => {
   const what = { content: { text: "Go" }, configOverrides: { steps: 2 } };
-  const variants = [{ name: "a", isControl: true, ...what }, { name: "b", ...what }];
+  const variants = [
+    { name: "a", isControl: true, ...what },
+    { name: "b", ...what },
+  ];
   await shop.server.experiment("documents", { variants });
   const visitor = await shop.visitor();
 
   const answer = await assign(await visitor.open(shop.page("/documents")), "documents");
 
   const { content, config, error } = answer;
-  assert.deepEqual({ content, config, error }, { content: { text: "Go" }, config: { steps: 2 }, error: null });
+  assert.deepEqual(
+    { content, config, error },
+    { content: { text: "Go" }, config: { steps: 2 }, error: null },
+  );
 });
 
 test("the page's own user wins over the browser's id, and the context comes along", async () => {

@@ -15,22 +15,27 @@ const BODY = `
 let shop;
 before(async () => (shop = await Shop.opened()));
 afterEach(() => shop.empty());
-after(() => shop.close());
+after(() => shop?.close());
 
 /** Whatever variant it is, it makes these changes. */
 async function changing(name, elements, targetUrl) {
   const content = { elements };
-  const variants = [{ name: "control", isControl: true, content }, { name: "other", content }];
+  const variants = [
+    { name: "control", isControl: true, content },
+    { name: "other", content },
+  ];
   await shop.server.experiment(name, { variants, targetUrl: targetUrl ?? `/${name}` });
 }
 
+const changesTitle = { selectorType: "ID", selectorValue: "title", content: { text: "new" } };
 const texts = (tab, selector) => tab.locator(selector).allTextContents();
 const apply = (tab, name) =>
   tab.evaluate(async (one) => {
     await abgraph.assign(one);
     await abgraph.apply();
   }, name);
-const head = (options, then = "") => `abgraph.init(${JSON.stringify(shop.options(options))});${then}`;
+const head = (options, then = "") =>
+  `abgraph.init(${JSON.stringify(shop.options(options))});${then}`;
 
 /** Written down in each frame that the browser paints: is it to be seen, and what does it say? */
 const WATCH = (id) => {
@@ -55,18 +60,32 @@ async function watched(id) {
 }
 
 const frames = (tab) => tab.evaluate(() => window.frames_);
-const seen = async (tab) => [...new Set((await frames(tab)).filter(([isSeen]) => isSeen).map(([, text]) => text))];
+const seen = async (tab) => [
+  ...new Set((await frames(tab)).filter(([isSeen]) => isSeen).map(([, text]) => text)),
+];
 
 test("each kind of selector finds what it changes", async () => {
   await changing("selectors", [
     { selectorType: "ID", selectorValue: "title", content: { text: "Everything for half" } },
-    { selectorType: "CSS", selectorValue: "li", content: { style: { color: "rgb(200, 0, 0)", "--gap": "4px" } } },
+    {
+      selectorType: "CSS",
+      selectorValue: "li",
+      content: { style: { color: "rgb(200, 0, 0)", "--gap": "4px" } },
+    },
     { selectorType: "XPATH", selectorValue: "//ul/li[2]", content: { text: "deux" } },
-    { selectorType: "TEXT", selectorValue: "Free delivery", content: { text: "Free delivery, today" } },
+    {
+      selectorType: "TEXT",
+      selectorValue: "Free delivery",
+      content: { text: "Free delivery, today" },
+    },
     {
       selectorType: "TEXT",
       selectorValue: "Continue",
-      content: { text: "Go to payment", attributes: { title: "Pay", "data-x": 1 }, style: { "font-size": "30px !important" } },
+      content: {
+        text: "Go to payment",
+        attributes: { title: "Pay", "data-x": 1 },
+        style: { "font-size": "30px !important" },
+      },
     },
   ]);
   const visitor = await shop.visitor();
@@ -149,6 +168,18 @@ test("html is put in where the page allows it", async () => {
   assert.equal(await tab.locator("#title").innerHTML(), "<i>half</i>");
 });
 
+test("html that holds what its selector finds is put in once", async () => {
+  const html = '<p class="lead">Everything <b>must</b> go</p>';
+  await changing("nested", [{ selectorType: "CSS", selectorValue: ".lead", content: { html } }]);
+  const visitor = await shop.visitor();
+  const tab = await visitor.open(shop.page("/nested", BODY), { allowHtml: true });
+  await apply(tab, "nested");
+
+  await tab.evaluate(() => document.body.append(document.createElement("hr")));
+
+  assert.equal(await tab.locator(".lead .lead").count(), 1);
+});
+
 test("selectors that are malformed or find nothing spoil no others", async () => {
   const content = { text: "no" };
   await changing("malformed", [
@@ -160,7 +191,11 @@ test("selectors that are malformed or find nothing spoil no others", async () =>
     { selectorType: "TEXT", selectorValue: "", content },
     { selectorType: "SMELL", selectorValue: "li", content },
     { selectorType: "CSS", selectorValue: "li" },
-    { selectorType: "ID", selectorValue: "more", content: { attributes: { "1 2": "x" }, style: { no: "x" } } },
+    {
+      selectorType: "ID",
+      selectorValue: "more",
+      content: { attributes: { "1 2": "x", title: "kept" }, style: { no: "x" } },
+    },
     null,
     "li",
     { selectorType: "ID", selectorValue: "title", content: { text: "yes" } },
@@ -171,11 +206,14 @@ test("selectors that are malformed or find nothing spoil no others", async () =>
   await apply(tab, "malformed");
 
   assert.deepEqual(await texts(tab, "#title, li"), ["yes", "one", "two"]);
+  assert.equal(await tab.locator("#more").getAttribute("title"), "kept");
   assert.ok(visitor.warnings.some((text) => text.includes("li[")));
 });
 
 test("elements that come later are changed before they are seen", async () => {
-  await changing("spa", [{ selectorType: "CSS", selectorValue: ".late", content: { text: "changed" } }]);
+  await changing("spa", [
+    { selectorType: "CSS", selectorValue: ".late", content: { text: "changed" } },
+  ]);
   const visitor = await watched("late");
   const tab = await visitor.open(shop.page("/spa", BODY));
   await apply(tab, "spa");
@@ -191,7 +229,7 @@ test("elements that come later are changed before they are seen", async () => {
 });
 
 test("auto changes the page, hidden until then, and nobody sees the original", async () => {
-  await changing("auto", [{ selectorType: "ID", selectorValue: "title", content: { text: "new" } }]);
+  await changing("auto", [changesTitle]);
   const visitor = await watched("title");
   await visitor.answer(async (route) => {
     const response = await route.fetch();
@@ -200,7 +238,7 @@ test("auto changes the page, hidden until then, and nobody sees the original", a
   });
 
   const tab = await visitor.context.newPage();
-  await tab.goto(shop.page("/auto", BODY, head({ auto: true, hide: "h1", timeoutMs: 10_000 })));
+  await tab.goto(shop.page("/auto", BODY, head({ auto: true, hide: "h1", timeoutMs: 60_000 })));
   await tab.waitForFunction(() => window.frames_.some(([isSeen]) => isSeen));
 
   assert.deepEqual(await seen(tab), ["new"]);
@@ -209,7 +247,7 @@ test("auto changes the page, hidden until then, and nobody sees the original", a
 });
 
 test("what is known from the page before is there in the first frame", async () => {
-  await changing("known", [{ selectorType: "ID", selectorValue: "title", content: { text: "new" } }]);
+  await changing("known", [changesTitle]);
   const visitor = await watched("title");
   const path = shop.page("/known", BODY, head({ auto: ["known"], hide: true, timeoutMs: 10_000 }));
   const tab = await visitor.context.newPage();
@@ -225,7 +263,7 @@ test("what is known from the page before is there in the first frame", async () 
 });
 
 test("after the limit the original is shown, and a late answer changes nothing", async () => {
-  await changing("late", [{ selectorType: "ID", selectorValue: "title", content: { text: "new" } }]);
+  await changing("late", [changesTitle]);
   const visitor = await watched("title");
   const { held, release } = door();
   await visitor.answer(async (route) => (await held, route.continue()));
@@ -238,23 +276,41 @@ test("after the limit the original is shown, and a late answer changes nothing",
   const answered = tab.waitForResponse(/graphql/);
   release();
   await (await answered).finished();
-  await tab.waitForFunction((count) => window.frames_.length > count + 5, (await frames(tab)).length);
+  await tab.waitForFunction(
+    (count) => window.frames_.length > count + 5,
+    (await frames(tab)).length,
+  );
 
   assert.deepEqual(await seen(tab), ["A shop"]);
-  assert.ok(shownAt > 200 && shownAt < 1500, `${shownAt} ms`);
+  assert.ok(shownAt > 200 && shownAt < 5000, `${shownAt} ms`);
 });
 
 test("an assignment asked for while the page is hidden has no more time than the page", async () => {
-  await changing("short", [{ selectorType: "ID", selectorValue: "title", content: { text: "new" } }]);
+  await changing("short", [changesTitle]);
   const visitor = await watched("title");
   await visitor.answer(() => {}); // never
-  const then = 'setTimeout(() => abgraph.assign("short").then(() => (window.tookUntil = performance.now())), 200)';
+  const then = `
+    const begun = performance.now();
+    setTimeout(async () => {
+      await abgraph.assign("short");
+      window.took = performance.now() - begun;
+    }, 800);`;
   const tab = await visitor.context.newPage();
-  await tab.goto(shop.page("/short", BODY, head({ hide: true, timeoutMs: 600 }, then)));
+  await tab.goto(shop.page("/short", BODY, head({ hide: true, timeoutMs: 1000 }, then)));
 
-  const until = await (await tab.waitForFunction(() => window.tookUntil)).jsonValue();
+  const took = await (await tab.waitForFunction(() => window.took)).jsonValue();
 
-  assert.ok(until < 790, `${until} ms`);
+  assert.ok(took < 1700, `${took} ms`);
+});
+
+test("a page that changes nothing after all is shown at the limit", async () => {
+  const visitor = await watched("title");
+  const tab = await visitor.context.newPage();
+  await tab.goto(shop.page("/forgetful", BODY, head({ hide: true, timeoutMs: 300 })));
+
+  await tab.waitForFunction(() => window.frames_.some(([isSeen]) => isSeen));
+
+  assert.deepEqual((await frames(tab))[0].slice(0, 2), [false, "A shop"]);
 });
 
 test("a page with a server that is away, or a selector that is none, is not hidden for long", async () => {
@@ -266,6 +322,6 @@ test("a page with a server that is away, or a selector that is none, is not hidd
     await tab.waitForFunction(() => window.frames_.some(([isSeen]) => isSeen));
 
     assert.deepEqual(await seen(tab), ["A shop"]);
-    assert.ok((await frames(tab)).find(([isSeen]) => isSeen)[2] < 1500);
+    assert.ok((await frames(tab)).find(([isSeen]) => isSeen)[2] < 5000);
   }
 });

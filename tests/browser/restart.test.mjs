@@ -7,7 +7,7 @@ import { assign, flush, queued, Shop } from "./shop.mjs";
 let shop;
 before(async () => (shop = await Shop.opened()));
 afterEach(() => shop.empty());
-after(() => shop.close());
+after(() => shop?.close());
 
 test("events survive a server that is stopped and started again, and arrive once", async () => {
   await shop.server.experiment("restart");

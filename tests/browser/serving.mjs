@@ -10,11 +10,12 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const COMMAND = fileURLToPath(new URL("../../.venv/bin/abgraph", import.meta.url));
-const KEY = "abk_of-the-tests-in-a-browser";
+export const KEY = "abk_of-the-tests-in-a-browser";
 const ANSWERS = /answers on (http:\/\/\S+)\/graphql/;
 const PATIENCE = 60_000;
 
-const CREATE = "mutation($i:ExperimentCreateInput!){experimentCreate(input:$i){errors{path message}}}";
+const CREATE =
+  "mutation($i:ExperimentCreateInput!){experimentCreate(input:$i){errors{path message}}}";
 const START =
   "mutation($i:ExperimentTransitionInput!){experimentStart(input:$i){errors{path message}}}";
 const ASSIGNMENTS = `query($name:String!){experiment(by:{name:$name}){assignments(first:100){nodes{
@@ -26,13 +27,19 @@ export class Server {
     const folder = await mkdtemp(join(tmpdir(), "abgraph-browser-"));
     await chmod(folder, 0o755); // started by root, PostgreSQL runs as somebody else
     const server = new Server(folder);
-    await server.start();
+    try {
+      await server.start();
+    } catch (fault) {
+      await server.close();
+      throw fault;
+    }
     return server;
   }
 
   constructor(folder) {
     this.folder = folder;
     this.url = "";
+    this.log = [];
   }
 
   /** Once more on the same port, where it has run before. */
@@ -42,25 +49,26 @@ export class Server {
       env: this.#environment(port),
       stdio: ["ignore", "ignore", "pipe"],
     });
-    this.child = child;
-    const lines = [];
+    process.once("exit", () => child.kill());
     const late = setTimeout(() => child.kill(), PATIENCE);
-    for await (const line of createInterface({ input: child.stderr })) {
-      lines.push(line);
-      const found = ANSWERS.exec(line);
-      if (!found) continue;
-      clearTimeout(late);
-      child.stderr.resume();
-      this.url = found[1];
-      return;
-    }
-    throw new Error(`the server did not start:\n${lines.join("\n")}`);
+    this.child = child;
+    this.url = await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", () => reject(this.#gone()));
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        this.log.push(line);
+        const [, url] = ANSWERS.exec(line) ?? [];
+        if (url) resolve(url);
+      });
+    });
+    clearTimeout(late);
   }
 
   async stop() {
-    if (this.child.exitCode !== null) return;
-    this.child.kill("SIGTERM");
-    await once(this.child, "exit");
+    if (this.#isRunning()) {
+      this.child.kill("SIGTERM");
+      await once(this.child, "exit");
+    }
     this.child.stderr.destroy();
   }
 
@@ -98,6 +106,7 @@ export class Server {
   }
 
   async graph(query, variables) {
+    if (!this.#isRunning()) throw this.#gone();
     const response = await fetch(`${this.url}/graphql`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${KEY}` },
@@ -111,6 +120,15 @@ export class Server {
   #accepted(data) {
     const [{ errors }] = Object.values(data);
     if (errors.length) throw new Error(JSON.stringify(errors));
+  }
+
+  #isRunning() {
+    const { pid, exitCode, signalCode } = this.child;
+    return pid !== undefined && exitCode === null && signalCode === null;
+  }
+
+  #gone() {
+    return new Error(`the server is gone:\n${this.log.slice(-20).join("\n")}`);
   }
 
   #environment(port) {

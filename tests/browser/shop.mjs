@@ -25,19 +25,20 @@ function browserPath() {
     }
   });
   if (found) return found;
-  throw new Error(`these tests need a Chromium: install one, or name it in CHROMIUM (looked for ${NAMES.join(", ")})`);
+  throw new Error(
+    `no Chromium here: install one, or name it in CHROMIUM (looked for ${NAMES.join(", ")})`,
+  );
 }
 
 export class Shop {
   static async opened() {
-    const executablePath = browserPath();
-    const server = await Server.started();
-    const shop = new Shop(server);
-    shop.pages.listen(0, "127.0.0.1");
-    await once(shop.pages, "listening");
-    shop.origin = `http://127.0.0.1:${shop.pages.address().port}`;
-    shop.key = await server.keyFor(shop.origin);
-    shop.browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    const shop = new Shop(await Server.started());
+    try {
+      await shop.#open();
+    } catch (fault) {
+      await shop.close();
+      throw fault;
+    }
     return shop;
   }
 
@@ -49,8 +50,17 @@ export class Shop {
     this.pages = createServer((request, response) => this.#answer(request, response));
   }
 
+  async #open() {
+    this.pages.listen(0, "127.0.0.1");
+    await once(this.pages, "listening");
+    this.origin = `http://127.0.0.1:${this.pages.address().port}`;
+    this.key = await this.server.keyFor(this.origin);
+    const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+    this.browser = await chromium.launch({ executablePath: browserPath(), args });
+  }
+
   async close() {
-    await this.browser.close();
+    await this.browser?.close();
     this.pages.closeAllConnections();
     this.pages.close();
     await this.server.close();
@@ -70,8 +80,8 @@ export class Shop {
     return { url: this.server.url, key: this.key, ...changes };
   }
 
-  async visitor(options = {}) {
-    const visitor = await Visitor.come(this, options);
+  async visitor() {
+    const visitor = await Visitor.come(this);
     this.visitors.push(visitor);
     return visitor;
   }
@@ -80,7 +90,10 @@ export class Shop {
   async empty() {
     const visitors = this.visitors.splice(0);
     for (const { context } of visitors) await context.close();
-    assert.deepEqual(visitors.flatMap(({ faults }) => faults), []);
+    assert.deepEqual(
+      visitors.flatMap(({ faults }) => faults),
+      [],
+    );
   }
 
   #answer(request, response) {
@@ -89,16 +102,19 @@ export class Shop {
     const { url } = this.server;
     const policy = `default-src 'none'; script-src ${url} 'self'; connect-src ${url} ${this.mayAsk}`;
     return response
-      .writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Content-Security-Policy": policy })
+      .writeHead(200, {
+        "Content-Type": `${type}; charset=utf-8`,
+        "Content-Security-Policy": policy,
+      })
       .end(text);
   }
 }
 
 /** A browser with nothing in it, what its pages ask the server, and what goes wrong in them. */
 class Visitor {
-  static async come(shop, options) {
+  static async come(shop) {
     const visitor = new Visitor(shop);
-    const context = await shop.browser.newContext({ baseURL: shop.origin, ...options });
+    const context = await shop.browser.newContext({ baseURL: shop.origin });
     visitor.context = context;
     context.on("weberror", (fault) => visitor.faults.push(String(fault.error())));
     context.on("console", (message) => visitor.#hear(message));
@@ -128,7 +144,9 @@ class Visitor {
 
   /** What was asked in this way, each request as the list of its items. */
   requests(mutation) {
-    return this.asked.filter(({ query }) => query.includes(`{${mutation}(`)).map(({ items }) => items);
+    return this.asked
+      .filter(({ query }) => query.includes(`{${mutation}(`))
+      .map(({ items }) => items);
   }
 
   /** What the server would say, or null: nothing is heard of it. */
@@ -168,4 +186,6 @@ export const assign = (tab, name, extra) =>
   tab.evaluate(([one, more]) => abgraph.assign(one, more), [name, extra]);
 export const flush = (tab) => tab.evaluate(() => abgraph.flush());
 export const queued = (tab) =>
-  tab.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith("abgraph:queue:")).length);
+  tab.evaluate(
+    () => Object.keys(localStorage).filter((key) => key.startsWith("abgraph:queue:")).length,
+  );

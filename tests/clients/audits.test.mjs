@@ -9,7 +9,7 @@ import { KEY, Server } from "../browser/serving.mjs";
 
 const EVERY = 61;
 
-const server = new Server();
+let server;
 const audits = serverAudits({
   url: () => `${server.url}/graphql`,
   fetchFn: (url, { headers, ...asked } = {}) =>
@@ -17,7 +17,9 @@ const audits = serverAudits({
 });
 
 describe("GraphQL over HTTP", () => {
-  before(() => server.start());
+  before(async () => {
+    server = await Server.started();
+  });
   after(() => server.close());
 
   it(`has ${EVERY} audits`, () => assert.equal(audits.length, EVERY));

@@ -29,6 +29,11 @@ EXPORTED = build_schema(schema.as_str())
 # way too, by that. A type without a line cannot be tried.
 _NODE = '{ node(id: "$%s") { ... on %s { $field } } }'
 _REFUSED = "mutation { %s { errors { ... on %s { $field } } } }"
+_PAGE = (
+    'mutation { assignAll(input: { userId: "user-1", experiments: ["$Experiment"] }) '
+    "{ results { refusals: errors { code } $field } } }"
+)
+_EXPLAINED = '{ explainAssignment(experiment: { id: "$Experiment" }, userId: "user-1") { %s } }'
 _BY_ID = '{ experiment: { id: "$Draft" }'
 ENTRIES = {
     "Query": "{ $field }",
@@ -45,6 +50,9 @@ ENTRIES = {
     "Metric": _NODE % ("Metric", "Metric"),
     "MetricConnection": "{ activeExperiments { metrics { $field } } }",
     "MetricEdge": "{ activeExperiments { metrics { edges { $field } } } }",
+    "AssignResult": _PAGE,
+    "AssignmentExplanation": _EXPLAINED % "$field",
+    "BucketRange": _EXPLAINED % "ranges { $field }",
     "AuditEntry": "{ activeExperiments { history { nodes { $field } } } }",
     "AuditEntryConnection": "{ activeExperiments { history { $field } } }",
     "AuditEntryEdge": "{ activeExperiments { history { edges { $field } } } }",
@@ -71,6 +79,13 @@ MUTATIONS = {  # whose payload is tried
     "ExperimentPayload": "experimentUpdate",
     "VariantPayload": "variantUpdate",
     "DeletePayload": "experimentDelete",
+    "AssignPayload": "assign",
+    "AssignAllPayload": "assignAll",
+    "AssignBatchPayload": "assignBatch",
+    "ConvertPayload": "convert",
+    "ConvertBatchPayload": "convertBatch",
+    "TrackPayload": "track",
+    "TrackBatchPayload": "trackBatch",
     "SessionPayload": "sessionCreate",
     "SessionRevokePayload": "sessionRevoke",
     "UserPayload": "userUpdate",
@@ -83,6 +98,10 @@ IDS = {  # what the ids of arguments and inputs point at
     "Query.nodes.ids": "Experiment",
     "Query.experiment.by": "Experiment",
     "Query.assignment.experiment": "Experiment",
+    "Query.explainAssignment.experiment": "Experiment",
+    "AssignInput.experiment": "Experiment",
+    "ConvertInput.experiment": "Experiment",
+    "TrackInput.experiment": "Experiment",
     "ExperimentBy.id": "Draft",
     "VariantInput.id": "DraftVariant",
     "VariantUpdateInput.id": "DraftVariant",
@@ -92,6 +111,10 @@ IDS = {  # what the ids of arguments and inputs point at
 }
 TEXTS = {
     "Query.assignment.userId": "user-1",
+    "Query.explainAssignment.userId": "user-1",
+    "AssignInput.userId": "user-1",
+    "ConvertInput.userId": "user-1",
+    "TrackInput.userId": "user-1",
     "Experiment.variant.name": "treatment",
     "MemberAddInput.email": "new@shop.example",
 }
@@ -113,15 +136,23 @@ def document(coordinate: str, ids: Mapping[str, str]) -> str:
     type_name = coordinate.partition(".")[0]
     if type_name in MUTATIONS:
         return _of_payload(coordinate, f"Mutation.{MUTATIONS[type_name]}", ids)
-    inside = "{ __typename }" if type_name != "Mutation" else "{ refusals: errors { code } }"
+    inside = "{ __typename }" if type_name != "Mutation" else f"{{ {_refusals(coordinate)} }}"
     asked = f"reached: {_asked(coordinate, ids, inside)}"
     return Template(ENTRIES[type_name]).substitute(ids, field=asked)
 
 
 def _of_payload(coordinate: str, mutation: str, ids: Mapping[str, str]) -> str:
     reached = f"reached: {_asked(coordinate, ids, '{ __typename }')}"
-    asked = _asked(mutation, ids, f"{{ refusals: errors {{ code }} {reached} }}")
+    asked = _asked(mutation, ids, f"{{ {_refusals(mutation)} {reached} }}")
     return f"mutation {{ {asked} }}"
+
+
+def _refusals(mutation: str) -> str:
+    """Of the whole, and of each part of it that may be refused alone."""
+    shown = "refusals: errors { code }"
+    payload = get_named_type(FIELDS[mutation].type)
+    assert isinstance(payload, GraphQLObjectType)
+    return f"{shown} results {{ {shown} }}" if "results" in payload.fields else shown
 
 
 def _asked(coordinate: str, ids: Mapping[str, str], inside: str) -> str:
@@ -148,7 +179,7 @@ def _literal(kind: GraphQLInputType, place: str, ids: Mapping[str, str]) -> str:
             return f'{{ id: "{ids[IDS[place]]}" }}'
         case GraphQLInputObjectType():
             return _object(kind, ids)
-        case GraphQLScalarType(name="ID"):
+        case GraphQLScalarType() if place in IDS or kind.name == "ID":
             return f'"{ids[IDS[place]]}"'
         case _:
             return SCALARS.get(kind.name) or f'"{TEXTS.get(place, "a text")}"'
@@ -167,6 +198,8 @@ def _object(kind: GraphQLInputObjectType, ids: Mapping[str, str]) -> str:
 def outcome(body: dict[str, Any], coordinate: str) -> str:
     """`hidden` where what is asked for does not exist for the caller."""
     if "errors" in body:
+        if all("there is no " in error["message"] for error in body["errors"]):
+            return "hidden"
         return " and ".join({error["extensions"]["code"] for error in body["errors"]})
     refusals = [refusal for found in _found(body["data"], "refusals") for refusal in found]
     values = list(_found(body["data"], "reached"))

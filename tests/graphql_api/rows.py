@@ -15,10 +15,8 @@ from domain.metrics import Metric, MetricDefinition
 from domain.projects import Project
 from domain.variants import Variant
 from graphql_api.types.view import global_id
-from persistence.assignments import Assignments
 from persistence.engine import Database
 from persistence.experiments import Experiments
-from persistence.metrics import Metrics
 from persistence.models import PROJECTS
 from persistence.people_tables import projects
 from tests.factories import (
@@ -31,6 +29,7 @@ from tests.factories import (
     make_project,
     make_variant,
 )
+from tests.putting import put_assignments, put_metrics
 
 MINUTE = timedelta(minutes=1)
 
@@ -71,8 +70,8 @@ async def put(app: Starlette, rows: Rows, project: ProjectId | None = None) -> N
         variants = [one for one in rows.variants if one.experiment_id == experiment.id]
         definitions = [one for one in rows.definitions if one.experiment_id == experiment.id]
         await Experiments(database).create(owner, experiment, variants, definitions, make_deed())
-    await Assignments(database).add(owner, rows.assignments)
-    await Metrics(database).add(owner, rows.metrics)
+    await put_assignments(database, rows.assignments)
+    await put_metrics(database, rows.metrics)
 
 
 async def put_experiments(app: Starlette, *experiments: Experiment) -> None:

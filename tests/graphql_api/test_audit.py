@@ -12,6 +12,7 @@ from graphql_api.types.view import global_id
 from persistence.engine import Database
 from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
 from tests.graphql_api.people import added, key, logged_in
+from tests.graphql_api.tracking import TRACKING, ask, batch
 from tests.graphql_api.trail import FIELDS, entries, sent
 from tests.graphql_api.writing import arm, draft, moved, running
 from tests.persistence.contents import everything
@@ -112,8 +113,8 @@ async def _of_member(graph: Graph, verb: str) -> dict[str, Any]:
 
 
 def test_every_mutation_is_known_here() -> None:
-    assert sorted(ACTIONS) == sorted(FIELDS)
-    assert sorted(REFUSED) == sorted(FIELDS.keys() - {"sessionRevoke"})
+    assert sorted(ACTIONS) == sorted(FIELDS.keys() - set(TRACKING))
+    assert sorted(REFUSED) == sorted(ACTIONS.keys() - {"sessionRevoke"})
 
 
 @pytest.mark.parametrize("mutation", ACTIONS)
@@ -144,6 +145,18 @@ async def test_a_refused_one_leaves_none(graph: Graph, database: Database, mutat
     body = await sent(client, mutation, REFUSED[mutation])
 
     assert body["data"][mutation]["errors"] != []
+    assert await entries(database) == before
+
+
+async def test_what_trackers_do_leaves_none(graph: Graph, database: Database) -> None:
+    await running(graph)
+    before = await entries(database)
+
+    for mutation in ("assign", "assignAll", "convert"):
+        assert (await ask(graph, mutation))["errors"] == []
+    assert (await ask(graph, "track", eventType="order"))["recorded"] is True
+    assert (await batch(graph, "assignBatch", [{"userId": "bob"}]))[0]["reason"] == "NEW"
+
     assert await entries(database) == before
 
 

@@ -1,9 +1,14 @@
 """What an operator does on the command line, beside a server that answers."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
+from persistence.engine import Database
+from persistence.ingest import Ingest
+from persistence.models import METRICS
 from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
 from tests.graphql_api.serving import said
+from tests.persistence.shops import open_shop, rows_of
 
 LOG_IN = """mutation($email: String!, $password: String!) {
   sessionCreate(input: { email: $email, password: $password }) { token errors { code } }
@@ -20,9 +25,9 @@ class Operator:
         assert status == 0, output
         return output
 
-    async def refused(self, *arguments: str) -> str:
-        status, output = await said(*arguments, DATABASE_URL=self._url)
-        assert status == 1
+    async def refused(self, *arguments: str, status: int = 1) -> str:
+        ended, output = await said(*arguments, DATABASE_URL=self._url)
+        assert ended == status
         return output
 
 
@@ -132,3 +137,39 @@ async def test_what_is_wrong_is_said_in_a_sentence(graph: Graph, database_url: s
     assert "must look like https://shop.example" in await refused(
         "key", "create", "a", "--scope", "track", "--origin", "shop"
     )
+
+
+async def test_sums_are_verified_and_every_wrong_one_is_named(
+    database: Database, database_url: str
+) -> None:
+    abgraph, shop = Operator(database_url), await open_shop(database, name="checkout")
+    await Ingest(database, lambda _: None).enrol(shop.users(3))
+    assert (await abgraph("verify")).endswith("every sum is what its rows make")
+
+    async with database.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM ab_running_sums")
+    told = await abgraph.refused("verify")
+
+    wrong = [line for line in told.splitlines() if line.startswith("checkout: variant ")]
+    kept = {line.partition(", phase 1: ")[2].partition(",")[0] for line in wrong}
+    assert (len(wrong), kept) == (2, {"nothing is kept"})
+    assert told.endswith("Error: running sums differ from the rows that they rest on")
+
+
+async def test_old_events_are_dropped_and_young_ones_are_not_to_be(
+    database: Database, database_url: str
+) -> None:
+    abgraph, shop = Operator(database_url), await open_shop(database)
+    ingest = Ingest(database, lambda _: None)
+    await ingest.enrol(shop.users(1))
+    old, now = datetime(2026, 1, 31, tzinfo=UTC), datetime.now(UTC)
+    times = [old - timedelta(seconds=1), old, now]
+    await ingest.track([shop.report("user-0", happened_at=time) for time in times])
+
+    refused = await abgraph.refused("prune", "--metrics-before", f"{now:%Y-%m-%d}", status=2)
+    told = await abgraph("prune", "--metrics-before", "2026-01-31T01:00:00+0100")
+
+    assert "must be a day ago at least" in refused
+    assert told.endswith("dropped 1 events from before 2026-01-31 00:00Z")
+    assert len(await rows_of(database, METRICS)) == 2
+    assert (await abgraph("verify")).endswith("every sum is what its rows make")

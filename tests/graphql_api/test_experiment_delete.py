@@ -1,11 +1,7 @@
 import pytest
 
-from domain.ids import ProjectId
-from domain.projects import Project
 from graphql_api.types.view import parse_id
-from persistence.assignments import Assignments
 from persistence.engine import Database
-from persistence.metrics import Metrics
 from tests.factories import make_assignment, make_metric
 from tests.graphql_api.conftest import Graph
 from tests.graphql_api.writing import (
@@ -17,12 +13,13 @@ from tests.graphql_api.writing import (
     running,
 )
 from tests.persistence.contents import everything
+from tests.putting import put_assignments, put_metrics
 
 STATUSES = ("DRAFT", "ACTIVE", "PAUSED", "COMPLETED", "ARCHIVED")
 PRIMARY = {"name": "orders", "eventType": "order", "aggregation": "SUM", "role": "PRIMARY"}
 
 
-async def visited(database: Database, project: ProjectId, experiment: Shown) -> None:
+async def visited(database: Database, experiment: Shown) -> None:
     """By a user who did something."""
     _, owner = parse_id(experiment["id"], ())
     _, variant = parse_id(experiment["variants"][0]["id"], ())
@@ -33,18 +30,18 @@ async def visited(database: Database, project: ProjectId, experiment: Shown) -> 
         assignment_id=assignment.id,
         user_id=assignment.user_id,
     )
-    await Assignments(database).add(project, [assignment])
-    await Metrics(database).add(project, [metric])
+    await put_assignments(database, [assignment])
+    await put_metrics(database, [metric])
 
 
 async def test_all_that_hangs_on_it_goes_too(
-    graph: Graph, database: Database, database_url: str, project: Project
+    graph: Graph, database: Database, database_url: str
 ) -> None:
     kept = await running(graph, name="kept", metrics=[PRIMARY])
-    await visited(database, project.id, kept)
+    await visited(database, kept)
     before = await everything(database_url, besides="ab_audit")
     doomed = await running(graph, name="doomed", metrics=[PRIMARY])
-    await visited(database, project.id, doomed)
+    await visited(database, doomed)
     filled = await everything(database_url, besides="ab_audit")
 
     payload = await change(graph, "experimentDelete", experiment={"id": doomed["id"]})

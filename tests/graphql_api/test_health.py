@@ -27,7 +27,7 @@ async def test_a_server_with_a_migrated_database_is_ready(graph: Graph) -> None:
 async def test_a_server_on_an_older_revision_is_alive_but_not_ready(
     graph: Graph, database_url: str
 ) -> None:
-    await revisions.downgrade(database_url, "014")
+    await revisions.downgrade(database_url, "017")
 
     ready, alive = await graph.http.get("/readyz"), await graph.http.get("/healthz")
 
@@ -35,8 +35,8 @@ async def test_a_server_on_an_older_revision_is_alive_but_not_ready(
     assert ready.json() == {
         "status": "not ready",
         "problems": [
-            "revision 015 is not applied: run abgraph migrate",
-            "revision 016 is not applied: run abgraph migrate",
+            "revision 018 is not applied: run abgraph migrate",
+            "revision 019 is not applied: run abgraph migrate",
         ],
     }
     assert alive.status_code == 200

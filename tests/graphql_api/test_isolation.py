@@ -59,6 +59,11 @@ def mutation(name: str, input: str) -> str:
     return f"mutation ($id: ID!) {{ {name}(input: {{ {input} }}) {ERRORS} }}"
 
 
+def tracked(name: str, more: str = "") -> str:
+    item = f'experiment: $id userId: "user-1" {more}'
+    return f"mutation ($id: String!) {{ {name}(input: {{ {item} }}) {ERRORS} }}"
+
+
 BY = "experiment: { id: $id }"
 NODE = query("node(id: $id) { __typename id }")
 MINE = "totalCount nodes { id } edges { cursor } pageInfo { endCursor }"
@@ -79,6 +84,15 @@ BY_ID = {  # whatever is asked for by the id of something
     "User update": mutation("memberUpdate", "user: $id role: OWNER"),
     "User remove": mutation("memberRemove", "user: $id"),
     "ApiKey revoke": mutation("apiKeyRevoke", "id: $id"),
+    "Experiment assign": tracked("assign"),
+    "Experiment forced": tracked("assign", 'forceVariant: "control"'),
+    "Experiment convert": tracked("convert"),
+    "Experiment track": tracked("track", 'eventType: "order"'),
+    "Experiment page": (
+        'mutation ($id: String!) { assignAll(input: { userId: "user-1" experiments: [$id] }) '
+        f"{{ results {ERRORS} }} }}"
+    ),
+    "Experiment explained": query(f'explainAssignment({BY}, userId: "user-1") {{ reason }}'),
 }
 BY_NAME = {  # or by an experiment's name
     question: document.replace("$id: ID!", "$name: String!").replace("id: $id", "name: $name")
@@ -87,6 +101,11 @@ BY_NAME = {  # or by an experiment's name
 } | {
     "experiment": "query ($name: String!) { experiment(by: { name: $name }) { id } }",
     "search": f"query ($name: String!) {{ experiments(filter: {{ search: $name }}) {{ {MINE} }} }}",
+}
+BY_NAME |= {  # trackers name it or give its id in the same place
+    question: document.replace("$id", "$name")
+    for question, document in BY_ID.items()
+    if "$id: String!" in document
 }
 
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, build_schema
+from graphql import GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType, build_schema
 from graphql.type import GraphQLInterfaceType
 
 from domain.errors import DomainError, ErrorCode, InUse, VersionConflict
@@ -10,6 +10,7 @@ from graphql_api.mutations.root import Mutation
 from graphql_api.schema import schema
 from graphql_api.types.user_error import user_error
 from tests.graphql_api.conftest import Graph
+from tests.graphql_api.tracking import TRACKING
 from tests.graphql_api.writing import MUTATIONS, arm, change, draft, running
 
 EXPORTED = build_schema(schema.as_str())
@@ -17,8 +18,8 @@ ROOT = EXPORTED.type_map["Mutation"]
 assert isinstance(ROOT, GraphQLObjectType)
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS)
-def test_every_payload_tells_errors_and_lets_the_caller_read_on(mutation: str) -> None:
+@pytest.mark.parametrize("mutation", MUTATIONS + TRACKING)
+def test_every_payload_tells_errors(mutation: str) -> None:
     assert isinstance(ROOT, GraphQLObjectType)
     payload = ROOT.fields[mutation].type
 
@@ -27,7 +28,20 @@ def test_every_payload_tells_errors_and_lets_the_caller_read_on(mutation: str) -
     assert str(errors) == "[UserError!]!"
     assert isinstance(errors, GraphQLNonNull)
     assert isinstance(errors.of_type, GraphQLList)
-    assert str(payload.fields["query"].type) == "Query!"
+
+
+def test_every_payload_lets_the_caller_read_on_but_not_a_tracker() -> None:
+    assert isinstance(ROOT, GraphQLObjectType)
+    shown = {name: _fields(field.type) for name, field in ROOT.fields.items()}
+
+    assert {name for name, fields in shown.items() if "query" not in fields} == set(TRACKING)
+    others = [fields["query"] for name, fields in shown.items() if name not in TRACKING]
+    assert {str(field.type) for field in others} == {"Query!"}
+
+
+def _fields(payload: object) -> dict[str, GraphQLField]:
+    assert isinstance(payload, GraphQLObjectType)
+    return dict(payload.fields)
 
 
 OF_PEOPLE_AND_KEYS = (  # have files of their own
@@ -46,7 +60,7 @@ OF_PEOPLE_AND_KEYS = (  # have files of their own
 def test_every_mutation_is_tested_and_answers_refusals() -> None:
     definition: Any = getattr(Mutation, "__strawberry_definition__")  # noqa: B009  # mypy has none
     assert isinstance(ROOT, GraphQLObjectType)
-    assert sorted(ROOT.fields) == sorted(MUTATIONS + OF_PEOPLE_AND_KEYS)
+    assert sorted(ROOT.fields) == sorted(MUTATIONS + TRACKING + OF_PEOPLE_AND_KEYS)
     for field in definition.fields:
         [refusals] = [one for one in field.extensions if isinstance(one, Refusals)]
         payload = ROOT.fields[field.graphql_name or _camel(field.python_name)].type

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from graphql import get_named_type, is_leaf_type
 from sqlalchemy import update
 from starlette.applications import Starlette
 
@@ -162,3 +163,58 @@ async def test_a_caller_gets_what_the_table_says(
 
     place = CALLERS.index(caller)
     assert found == {coordinate: outcomes[place] for coordinate, outcomes in _rows()}
+
+
+USER_1 = 'experiment: "checkout", userId: "user-1"'
+READABLE = {
+    f"assign(input: {{ {USER_1} }})": {
+        "Assignment.assignedAt",
+        "Assignment.bucketValue",
+        "Assignment.conversionValue",
+        "Assignment.convertedAt",
+        "Assignment.experiment",
+        "Assignment.hasConverted",
+        "Assignment.id",
+        "Assignment.phase",
+        "Assignment.propensity",
+        "Assignment.userId",
+        "Assignment.variant",
+    },
+    f'track(input: {{ {USER_1}, eventType: "order" }})': {
+        "Metric.assignment",
+        "Metric.createdAt",
+        "Metric.eventTimestamp",
+        "Metric.eventType",
+        "Metric.eventValue",
+        "Metric.experiment",
+        "Metric.id",
+        "Metric.source",
+        "Metric.variant",
+    },
+}
+
+
+@pytest.mark.parametrize("mutation", READABLE, ids=["assignment", "metric"])
+async def test_of_the_answer_to_its_report_a_tracker_reads_this(
+    database: Database, graph: Graph, mutation: str
+) -> None:
+    first = await settle(database)
+    tracker = graph.showing(await key_of(database, first.project.id, Scope.TRACK))
+    kind = min(READABLE[mutation]).partition(".")[0]
+
+    found = set()
+    for coordinate in (one for one in FIELDS if one.startswith(f"{kind}.")):
+        asked = f"mutation {{ {mutation} {{ {kind.lower()} {{ {_leaf(coordinate)} }} }} }}"
+        if "errors" not in (await tracker.send(asked)).json():
+            found.add(coordinate)
+
+    assert found == READABLE[mutation]
+
+
+def _leaf(coordinate: str) -> str:
+    name = coordinate.partition(".")[2]
+    return (
+        name
+        if is_leaf_type(get_named_type(FIELDS[coordinate].type))
+        else f"{name} {{ __typename }}"
+    )

@@ -23,9 +23,7 @@ EXPORTED = build_schema(schema.as_str())
 LATER_TYPES = frozenset(
     [
         "ArmDecision",
-        "AssignmentExplanation",
         "BanditState",
-        "BucketRange",
         "Comparison",
         "Decision",
         "DecisionKind",
@@ -78,7 +76,6 @@ LATER_FIELDS = frozenset(
         "Mutation.funnelCreate",
         "Mutation.funnelDelete",
         "Mutation.funnelUpdate",
-        "Query.explainAssignment",
         "Query.funnel",
         "Query.funnels",
         "Query.rateLimit",

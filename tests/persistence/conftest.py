@@ -1,10 +1,14 @@
-"""Two projects, and Ada who owns the first."""
+"""Two projects, and Ada who owns the first; stores of both kinds; a database of long ago."""
 
+from collections.abc import AsyncIterator
+
+import asyncpg
 import pytest
 
 from domain.ids import ProjectId, new_id
 from domain.people import User
 from domain.tokens import new_session_token
+from persistence import revisions
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.models import MEMBERSHIPS, SESSIONS, USERS
@@ -12,7 +16,23 @@ from persistence.variants import Variants
 from tests.factories import make_membership, make_session, make_user
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 from tests.persistence.graphs import stored, stored_project
+from tests.persistence.history import rows
 from tests.persistence.stores import Stores
+
+
+@pytest.fixture
+async def live(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def url(empty_database_url: str, live: asyncpg.Connection) -> str:
+    """Of a database at 001 with rows in every table; `live` is connected to it."""
+    await revisions.upgrade(empty_database_url, "001")
+    await live.execute(rows("001"))
+    return empty_database_url
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ _CHANGES = {
     """,
     "006": """
         INSERT INTO ab_metric_definitions
-        SELECT gen_random_uuid(), id, 0, 'orders', 'order', 'mean', 'guardrail', 'decrease',
+        SELECT gen_random_uuid(), id, 0, 'clicks', 'click', 'mean', 'guardrail', 'decrease',
                'absolute', -1, 1, 24, 0.1
           FROM ab_experiments
     """,
@@ -125,6 +125,12 @@ _CHANGES = {
                '{"plan": "FREE"}'
           FROM ab_projects
     """,
+    "017": "UPDATE ab_assignments SET phase = 2 WHERE user_id = 'ada'",
+    "018": """
+        UPDATE ab_metrics SET event_id = id::text WHERE user_id = 'ada';
+        UPDATE ab_experiments SET events_pruned_before = '2026-03-01' WHERE status = 'active'
+    """,
+    "019": "UPDATE ab_running_sums SET stripe = 7, changes = 2",
 }
 
 

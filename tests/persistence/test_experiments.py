@@ -9,10 +9,8 @@ from domain.errors import NameTaken
 from domain.experiments import NEWEST_FIRST, Edit, ExperimentFilter, ExperimentStatus
 from domain.ids import ProjectId
 from domain.paging import Window
-from persistence.assignments import Assignments
 from persistence.engine import Database
 from persistence.experiments import Experiments
-from persistence.metrics import Metrics
 from persistence.variants import Variants
 from tests.factories import (
     NOON,
@@ -27,6 +25,7 @@ from tests.factories import (
 from tests.persistence.contents import everything
 from tests.persistence.graphs import stored_experiment
 from tests.persistence.statements import counted
+from tests.putting import put_assignments, put_metrics
 
 LATER = NOON + timedelta(hours=1)
 PAGE = Window(ordering=NEWEST_FIRST)
@@ -101,8 +100,8 @@ async def test_a_deletion_takes_all_that_hangs_on_it_in_one_statement(
         assignment_id=user.id,
         user_id=user.user_id,
     )
-    await Assignments(database).add(home, [user])
-    await Metrics(database).add(home, [event])
+    await put_assignments(database, [user])
+    await put_metrics(database, [event])
     edit = Edit(phase=make_phase(experiment_id=doomed.id))
     saved = await store.save(home, doomed, edit, DEED)
     assert saved is not None

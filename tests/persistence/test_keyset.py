@@ -23,6 +23,7 @@ from tests.persistence.graphs import (
     stored_variants,
 )
 from tests.persistence.statements import counted
+from tests.putting import put_assignments
 
 ALL = AssignmentFilter()
 BY_START = Ordering(ExperimentOrderField.STARTED_AT)
@@ -141,7 +142,7 @@ async def test_walking_nested_pages_gives_the_sorted_lists(database: Database, s
         )
         for _ in range(20)
     ]
-    await store.add(project, made)
+    await put_assignments(database, made)
 
     seen = await walked(store, project, [variant.id for variant in variants], size)
 

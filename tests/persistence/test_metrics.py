@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 
 from domain.assignments import Assignment
-from domain.errors import NotFound
-from domain.ids import NIL, ProjectId, new_id
+from domain.ids import ProjectId, new_id
 from domain.metrics import NEWEST_FIRST, Metric, MetricFilter
 from domain.paging import Owner, window
-from persistence.assignments import Assignments
 from persistence.engine import Database
 from persistence.metrics import Metrics
 from persistence.models import METRIC_DEFINITIONS
@@ -21,6 +19,7 @@ from tests.persistence.graphs import (
     stored_variants,
 )
 from tests.persistence.statements import counted
+from tests.putting import put_assignments, put_metrics
 
 ALL = MetricFilter()
 WINDOW = window(NEWEST_FIRST)
@@ -48,7 +47,7 @@ async def made_visit(database: Database) -> Visit:
     experiment = await stored_experiment(database, project)
     variant, _ = await stored_variants(database, experiment.id)
     assignment: Assignment = make_assignment(experiment_id=experiment.id, variant_id=variant.id)
-    await Assignments(database).add(project, [assignment])
+    await put_assignments(database, [assignment])
     return Visit(project, assignment)
 
 
@@ -67,67 +66,28 @@ async def foreign(database: Database) -> Visit:
     return await made_visit(database)
 
 
-async def test_what_is_added_is_read_again(store: Metrics, visit: Visit) -> None:
+async def test_what_is_stored_is_read_again(
+    database: Database, store: Metrics, visit: Visit
+) -> None:
     made = [visit.metric(), visit.metric(id=new_id(), source=None, event_data=[], event_value=-1.5)]
 
-    await store.add(visit.project, made)
+    await put_metrics(database, made)
 
     assert await store.by_ids(visit.project, [one.id for one in made]) == {
         one.id: one for one in made
     }
 
 
-async def test_thousands_are_added_by_one_statement(
-    database: Database, store: Metrics, visit: Visit
-) -> None:
-    async with counted(database) as statements:
-        await store.add(visit.project, [visit.metric(id=new_id()) for _ in range(2000)])
-
-    counts = await store.counts(visit.project, Owner.ASSIGNMENT, [visit.assignment.id], ALL)
-    assert (len(statements), counts) == (1, {visit.assignment.id: 2000})
-
-
-async def test_the_same_event_counts_once(store: Metrics, visit: Visit) -> None:
-    made = visit.metric(event_value=1.0)
-    await store.add(visit.project, [made])
-
-    await store.add(visit.project, [replace(made, event_value=2.0)])
-
-    assert await store.by_ids(visit.project, [made.id]) == {made.id: made}
-
-
-async def test_an_event_of_no_assignment_is_refused_with_its_batch(
-    store: Metrics, visit: Visit, foreign: Visit
-) -> None:
-    strangers = [
-        foreign.metric(),
-        visit.metric(assignment_id=foreign.assignment.id),
-        visit.metric(user_id="somebody"),
-        visit.metric(variant_id=foreign.assignment.variant_id),
-        visit.metric(experiment_id=foreign.assignment.experiment_id),
-        visit.metric(assignment_id=NIL),
-    ]
-
-    for stranger in strangers:
-        with pytest.raises(NotFound):
-            await store.add(
-                visit.project, [visit.metric(id=new_id()), replace(stranger, id=new_id())]
-            )
-
-    owners = [visit.assignment.id, foreign.assignment.id]
-    counts = await store.counts(visit.project, Owner.ASSIGNMENT, owners, ALL)
-    assert counts == dict.fromkeys(owners, 0)
-
-
 @pytest.mark.parametrize("owner", list(Owner))
 async def test_pages_hang_on_experiment_variant_and_assignment(
-    store: Metrics, visit: Visit, foreign: Visit, owner: Owner
+    database: Database, visit: Visit, foreign: Visit, owner: Owner
 ) -> None:
+    store = Metrics(database)
     made = [
         visit.metric(id=new_id(), event_timestamp=NOON + timedelta(hours=hour)) for hour in range(3)
     ]
-    await store.add(visit.project, made)
-    await store.add(foreign.project, [foreign.metric(id=new_id())])
+    await put_metrics(database, made)
+    await put_metrics(database, [foreign.metric(id=new_id())])
     owners = [getattr(one.metric(), owner) for one in (visit, foreign)]
 
     pages = await store.pages(visit.project, owner, owners, window(NEWEST_FIRST, first=2), ALL)
@@ -150,8 +110,9 @@ async def test_pages_hang_on_experiment_variant_and_assignment(
     ],
 )
 async def test_a_filter_narrows_pages_and_counts(
-    store: Metrics, visit: Visit, owner: Owner, filter: MetricFilter, expected: int
+    database: Database, visit: Visit, owner: Owner, filter: MetricFilter, expected: int
 ) -> None:
+    store = Metrics(database)
     kinds = [("order", "web"), ("order", "web"), ("visit", "bot")]
     made = [
         visit.metric(
@@ -162,7 +123,7 @@ async def test_a_filter_narrows_pages_and_counts(
         )
         for hour, (kind, source) in enumerate(kinds)
     ]
-    await store.add(visit.project, made)
+    await put_metrics(database, made)
     key = getattr(made[0], owner)
 
     pages = await store.pages(visit.project, owner, [key], WINDOW, filter)

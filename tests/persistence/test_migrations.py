@@ -1,7 +1,7 @@
 """Up and down on a live database with rows in every table."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -12,21 +12,6 @@ from tests.persistence.catalogue import Catalogue, catalogue
 from tests.persistence.history import REVISIONS, rows
 
 Contents = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-@pytest.fixture
-async def live(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def url(empty_database_url: str, live: asyncpg.Connection) -> str:
-    """Of a database at 001 with rows in every table; `live` is connected to it."""
-    await revisions.upgrade(empty_database_url, "001")
-    await live.execute(rows("001"))
-    return empty_database_url
 
 
 async def test_base_to_head_and_back_leaves_nothing_and_can_be_done_again(
@@ -89,97 +74,6 @@ async def test_what_was_there_at_001_is_all_there_at_head_and_again_at_001(
 
     await revisions.downgrade(url, "001")
     assert await _contents(live) == before
-
-
-async def test_existing_experiments_get_a_default_project(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    found = await live.fetch("SELECT id, name FROM ab_projects")
-    assert [project["name"] for project in found] == ["Default"]
-    owners = await live.fetch("SELECT DISTINCT project_id FROM ab_experiments")
-    assert [owner["project_id"] for owner in owners] == [found[0]["id"]]
-
-
-async def test_without_experiments_no_project_is_made(
-    empty_database_url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(empty_database_url)
-
-    assert await live.fetch("SELECT FROM ab_projects") == []
-
-
-async def test_existing_experiments_hash_by_their_name_and_start_at_version_1(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    assert await live.fetchval(
-        "SELECT bool_and(hash_seed = experiment_name AND version = 1 AND alpha = 0.05"
-        " AND hash_algorithm = 'growthbook_v2' AND traffic_allocation = 1) FROM ab_experiments"
-    )
-
-
-async def test_what_has_started_is_in_phase_1_with_its_weights(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    found = await live.fetch(
-        "SELECT experiment_name, phase, opened_at::date::text, weights FROM ab_experiments"
-        " LEFT JOIN ab_phases ON experiment_id = id AND number = phase ORDER BY id"
-    )
-    assert [tuple(phase) for phase in found] == [
-        ("Draft 🎉", 0, None, None),
-        ("Active", 1, "2026-03-03", '{"a": 0.3, "b": 0.7}'),
-        ("Paused", 1, "2026-03-03", '{"a": 1}'),
-        ("Completed", 1, "2026-03-05", "{}"),
-        ("Archived", 0, None, None),
-        ("Archived when it ran", 1, "2026-03-07", "{}"),
-    ]
-
-
-async def test_existing_variants_stand_in_the_order_they_were_made_in(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    found = await live.fetch(
-        "SELECT string_agg(variant_name, ' ' ORDER BY position), array_agg(position),"
-        " bool_and(is_active AND content = '{}')"
-        " FROM (SELECT * FROM ab_variants ORDER BY position) GROUP BY experiment_id"
-        " ORDER BY experiment_id"
-    )
-    assert [tuple(variants) for variants in found] == [
-        ("z a b", [0, 1, 2], True),
-        ("a b", [0, 1], True),
-        ("a", [0], True),
-    ]
-
-
-async def test_existing_assignments_had_the_chance_of_their_variants_weight(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    found = await live.fetch(
-        "SELECT propensity, context, conversion_value FROM ab_assignments ORDER BY id"
-    )
-    assert [tuple(assignment) for assignment in found] == [
-        (0.7, "{}", None),
-        (0.3, "{}", None),
-        (1.0, "{}", None),
-    ]
-
-
-async def test_existing_metrics_get_the_user_of_their_assignment(
-    url: str, live: asyncpg.Connection
-) -> None:
-    await revisions.upgrade(url)
-
-    found = await live.fetch("SELECT user_id, count(*) FROM ab_metrics GROUP BY 1 ORDER BY 1")
-    assert [tuple(metrics) for metrics in found] == [("ada", 6), ("bob 🎉", 3)]
 
 
 async def test_namesakes_in_different_projects_are_told_apart_on_the_way_down(

@@ -1,5 +1,6 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -43,8 +44,10 @@ from tests.factories import (
     make_metric_definition,
     make_phase,
     make_project,
+    make_running_sums,
     make_session,
     make_user,
+    make_user_total,
     make_variant,
 )
 from tests.persistence.graphs import stored, stored_experiment, stored_project
@@ -193,12 +196,14 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
         **owner, variant_id=variant.id, assignment_id=assignment.id, user_id=assignment.user_id
     )
     definition, phase = make_metric_definition(**owner), make_phase(**owner)
+    total = make_user_total(**owner, user_id=assignment.user_id, total=Decimal("-1e-12"))
+    sums = make_running_sums(**owner, variant_id=variant.id, squares=Decimal("1e30"), events=2**60)
     user, key = make_user(), make_key(project_id=project.id, scopes=[])
     belonging = {"project_id": project.id, "user_id": user.id}
     people = [user, make_membership(**belonging), make_session(**belonging), key]
     entry = make_deed().entry(project.id, experiment.id, "checkout", {"a": [None]})
     made = [project, *people, entry]
-    made += [experiment, phase, variant, definition, assignment, metric]
+    made += [experiment, phase, variant, definition, assignment, metric, total, sums]
 
     for model, entity in zip(MODELS, made, strict=True):
         await stored(database, model, entity)

@@ -21,6 +21,7 @@ from tests.factories import NOON, make_assignment, make_metric
 from tests.persistence.graphs import stored_experiment, stored_project, stored_variants
 from tests.persistence.servers import ask
 from tests.persistence.statements import Statement, counted
+from tests.putting import put_assignments, put_metrics
 
 USERS = 600
 EVENTS = window(NEWEST_EVENTS, first=10)
@@ -60,8 +61,8 @@ async def crowd(database: Database, database_url: str) -> Crowd:
             for number in range(USERS)
         ]
     crowd = Crowd(project, users, Assignments(database), Metrics(database))
-    await crowd.assignments.add(project, users)
-    await crowd.metrics.add(project, [event_of(user) for user in users])
+    await put_assignments(database, users)
+    await put_metrics(database, [event_of(user) for user in users])
     await ask(database_url, "ANALYZE")
     return crowd
 

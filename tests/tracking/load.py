@@ -3,11 +3,11 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -15,17 +15,19 @@ import orjson
 
 from tests.graphql_api.serving import KEY
 
+Kind: TypeAlias = Literal["assign", "track", "convert"]
+
 _HEAD = (
     "POST /graphql HTTP/1.1\r\nHost: abgraph\r\nContent-Type: application/json\r\n"
     f"Authorization: Bearer {KEY}\r\nContent-Length: %d\r\n\r\n"
 )
 _LENGTH = re.compile(rb"content-length: (\d+)")
-_SAID = {
+_SAID: dict[Kind, str] = {
     "assign": "reason variant { name } errors { code }",
     "convert": "recorded errors { code }",
     "track": "recorded errors { code }",
 }
-_CREATE = """
+CREATE = """
     mutation ($name: String!) {
       experimentCreate(input: { name: $name,
         variants: [{ name: "control", isControl: true }, { name: "other" }],
@@ -48,8 +50,8 @@ class Unanswered(Exception):
 class Call:
     """One request; of one item it is asked alone, of several as a batch."""
 
-    kind: str
-    items: Sequence[Mapping[str, Any]]
+    kind: Kind
+    items: Sequence[dict[str, Any]]
 
     @cached_property
     def body(self) -> bytes:
@@ -78,7 +80,7 @@ class Answer:
         assert self.status == 200, self
         assert "errors" not in self.body, self
         told = self.body["data"]["told"]
-        results: list[dict[str, Any]] = told["results"] if "results" in told else [told]
+        results: list[dict[str, Any]] = told.get("results", [told])
         return results
 
 
@@ -130,18 +132,26 @@ async def lines(count: int, *urls: str) -> AsyncIterator[list[Line]]:
             await line.close()
 
 
-async def asked(line: Line, calls: Sequence[Call]) -> list[tuple[Call, Answer]]:
+async def asked(line: Line, calls: Sequence[Call], patience: int) -> list[tuple[Call, Answer]]:
     """One after the other."""
-    return [(call, await line.ask(call.body)) for call in calls]
+    told = []
+    for call in calls:
+        answer = await line.ask(call.body)
+        for _ in range(patience):
+            if answer.status != 503:
+                break
+            answer = await line.ask(call.body)
+        told.append((call, answer))
+    return told
 
 
 async def shared_out(
-    callers: Sequence[Line], calls: Sequence[Call]
+    callers: Sequence[Line], calls: Sequence[Call], *, patience: int = 0
 ) -> list[tuple[Call, Answer]]:
-    """All callers at once, each with its share."""
+    """All callers at once, each with its share; so often they ask again where nobody had time."""
     step = len(callers)
     told = await asyncio.gather(
-        *(asked(line, calls[place::step]) for place, line in enumerate(callers))
+        *(asked(line, calls[place::step], patience) for place, line in enumerate(callers))
     )
     return [answer for answers in told for answer in answers]
 
@@ -153,7 +163,7 @@ def written(query: str, **variables: object) -> bytes:
 async def begun(server: str, name: str) -> None:
     """An experiment that runs, with a metric of each kind."""
     async with lines(1, server) as (line,):
-        answer = await line.ask(written(_CREATE, name=name))
+        answer = await line.ask(written(CREATE, name=name))
     refusals = [payload["errors"] for payload in answer.body["data"].values()]
     assert refusals == [[], []], answer
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -60,18 +60,23 @@ class Stored:
 
 @dataclass(slots=True)
 class _Counted:
-    figures: list[Decimal | int] = field(default_factory=lambda: [0, Decimal(0), Decimal(0), 0, 0])
-    cross: Decimal = Decimal(0)
+    users: int = 0
+    total: Decimal = Decimal(0)
+    squares: Decimal = Decimal(0)
+    events: int = 0
+    event_squares: int = 0
+    cross_products: Decimal = Decimal(0)
     capped: int = 0
 
-    def add(self, users: int, x: Decimal, events: int, capped: int = 0) -> None:
-        grown = (users, x, x * x, events, events * events)
-        self.figures = [held + more for held, more in zip(self.figures, grown, strict=True)]
-        self.cross += x * events
+    def add(self, x: Decimal, events: int, capped: int = 0) -> None:
+        """A user."""
+        self.users += 1
+        self.total += x
+        self.squares += x * x
+        self.events += events
+        self.event_squares += events * events
+        self.cross_products += x * events
         self.capped += capped
-
-    def all(self) -> Figures:
-        return (*self.figures, self.cross, self.capped)
 
 
 async def stored(database: str, experiment: str) -> Stored:
@@ -105,14 +110,14 @@ def recounted(held: Stored) -> Mapping[Place, Figures]:
     for user in held.users.values():
         own = counted[user["variant_name"], user["phase"], "own"]
         converted = user["has_converted"]
-        own.add(1, _exact(user["conversion_value"]) if converted else Decimal(0), int(converted))
+        own.add(_exact(user["conversion_value"]) if converted else Decimal(0), int(converted))
     for definition in held.definitions:
         assert definition["window_hours"] is definition["cap_low"] is None, "not counted here"
         for name, values in _reported(held, definition["event_type"]):
             user, (x, capped) = held.users[name], _value(definition, values)
             place = user["variant_name"], user["phase"], definition["name"]
-            counted[place].add(1, x, len(values), capped)
-    return {place: each.all() for place, each in counted.items()}
+            counted[place].add(x, len(values), capped)
+    return {place: astuple(each) for place, each in counted.items()}
 
 
 def _reported(held: Stored, event_type: str) -> Iterator[tuple[str, list[Decimal]]]:

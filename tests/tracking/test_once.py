@@ -9,7 +9,11 @@ from tests.tracking.load import Answer, Call, begun, lines, shared_out
 from tests.tracking.reconciling import LIMIT
 from tests.tracking.recounting import miscounted, stored
 
-TABLES = ("ab_assignments", "ab_metrics", "ab_user_totals", "ab_running_sums")
+CONTENTS = {
+    table: f"SELECT t::text FROM {table} AS t ORDER BY 1"  # noqa: S608  our own tables
+    for table in ("ab_assignments", "ab_metrics", "ab_user_totals", "ab_running_sums")
+}
+ROUNDS = 6
 USERS = [f"user-{number}" for number in range(100)]
 
 
@@ -21,10 +25,9 @@ async def test_of_fifty_conversions_at_once_one_is_recorded(
     values = [number + 0.25 for number in range(50)]
 
     async with lines(50, *pair) as callers:
-        await shared_out(callers, [Call("assign", [anna])])
-        told = await shared_out(
-            callers, [Call("convert", [anna | {"value": value}]) for value in values]
-        )
+        await shared_out(callers, [Call("assign", [anna])], patience=10)
+        converts = [Call("convert", [anna | {"value": value}]) for value in values]
+        told = await shared_out(callers, converts, patience=10)
 
     held = await stored(database_url, "checkout")
     winners = [call.items[0]["value"] for call, answer in told if answer.told[0]["recorded"]]
@@ -45,7 +48,7 @@ async def test_a_batch_of_events_that_is_replayed_changes_nothing(
         await shared_out(callers, [Call("assign", users)])
         first = await shared_out(callers, [batch])
         before = await _contents(database_url)
-        again = await shared_out(callers, [batch] * 10)
+        again = await shared_out(callers, [batch] * 10, patience=10)
 
     assert _recorded(first) == len(batch.items) == 500
     assert (_recorded(again), len(again)) == (0, 10)
@@ -58,24 +61,32 @@ async def test_batches_of_the_same_users_in_any_order_never_wait_for_each_other(
 ) -> None:
     await begun(pair[0], "checkout")
     await begun(pair[1], "search")
-    events = [*_events("checkout", USERS, 10), *_events("search", USERS, 10)]
-    chance = random.Random(1)  # noqa: S311  nothing secret
-    shuffled = [chance.sample(events, 500) for _ in range(24)]
-    own = [[event | {"eventId": f"{n}-{event['eventId']}"} for event in events[n::4]] for n in range(4)]
-
-    async with lines(12, *pair) as callers:
+    async with lines(4, *pair) as callers:
         for name in ("checkout", "search"):
             users = [{"experiment": name, "userId": user} for user in USERS]
             await shared_out(callers, [Call("assign", users)])
-        told = await shared_out(callers, [Call("track", each) for each in (*shuffled, *own)])
+        told = await shared_out(callers, [batch for n in range(ROUNDS) for batch in _round(n)])
 
     distinct = {(each["experiment"], each["eventId"]) for call, _ in told for each in call.items}
+    assert await _deadlocks(database_url) == 0
     assert [answer.body for _, answer in told if answer.status != 200] == []
     assert max(answer.seconds for _, answer in told) < LIMIT
     assert _recorded(told) == len(distinct)
-    assert await _deadlocks(database_url) == 0
     for name in ("checkout", "search"):
         assert miscounted(await stored(database_url, name)) == []
+
+
+def _round(number: int) -> list[Call]:
+    """For each of four callers the same events and some of their own, in an order of their own."""
+    both = [*_events("checkout", USERS, 2), *_events("search", USERS, 2)]
+    chance = random.Random(number)  # noqa: S311  nothing secret
+    calls = []
+    for caller in range(4):
+        own = chance.sample(both, 50)
+        items = [event | {"eventId": f"{number}-{event['eventId']}"} for event in both]
+        items += [event | {"eventId": f"{number}-{caller}-{event['eventId']}"} for event in own]
+        calls.append(Call("track", chance.sample(items, len(items))))
+    return calls
 
 
 def _events(experiment: str, users: Sequence[str], each: int) -> list[dict[str, object]]:
@@ -101,8 +112,8 @@ async def _contents(url: str) -> dict[str, list[str]]:
     connection = await asyncpg.connect(url)
     try:
         return {
-            table: [row[0] for row in await connection.fetch(f"SELECT t::text FROM {table} t ORDER BY 1")]  # noqa: S608  E501
-            for table in TABLES
+            table: [row[0] for row in await connection.fetch(query)]
+            for table, query in CONTENTS.items()
         }
     finally:
         await connection.close()

@@ -1,0 +1,294 @@
+"""Sums are exact: whatever the order of the reports, they are what a recount gives."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import pytest
+
+from domain.assignments import Assignment
+from domain.ids import new_id
+from domain.metrics import MetricAggregation, MetricDefinition
+from domain.sums import (
+    OWN,
+    STRIPES,
+    RunningSums,
+    UserTotal,
+    converted,
+    counts,
+    enrolled,
+    exact,
+    moved,
+    reported,
+    summed,
+)
+from tests.factories import (
+    NOON,
+    make_assignment,
+    make_metric,
+    make_metric_definition,
+    make_running_sums,
+    make_user_total,
+)
+
+HOUR = timedelta(hours=1)
+BINARY, SUM, COUNT, MEAN = MetricAggregation
+ADA: Assignment = make_assignment(user_id="ada", variant_id=new_id(), phase=3)
+NOTHING = make_user_total(total=Decimal(0), events=0)
+
+
+def figures(sums: RunningSums) -> tuple[object, ...]:
+    return (
+        sums.users,
+        sums.total,
+        sums.squares,
+        sums.events,
+        sums.event_squares,
+        sums.cross_products,
+        sums.capped,
+    )
+
+
+def kept(total: str, events: int) -> UserTotal:
+    return make_user_total(total=Decimal(total), events=events)
+
+
+def definition(aggregation: MetricAggregation, **changes: Any) -> MetricDefinition:
+    return make_metric_definition(aggregation=aggregation, **changes)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (0.1, "0.1"),
+        (0.1 + 0.2, "0.3"),
+        (1 / 3, "0.333333333333"),
+        (2 / 3, "0.666666666667"),
+        (-1e15, "-1e15"),
+        (999999999999999.9, "1e15"),
+        (123456789.01234567, "123456789.012346"),
+        (1e-12, "1e-12"),
+        (5e-13, "1e-12"),
+        (-5e-13, "-1e-12"),
+        (4.9e-13, "0"),
+        (5e-324, "0"),
+    ],
+)
+def test_a_float_is_taken_by_the_digits_that_it_is_good_for(value: float, expected: str) -> None:
+    assert exact(value) == Decimal(expected)
+
+
+def test_a_user_counts_before_they_do_anything_and_a_conversion_counts_no_user() -> None:
+    assert figures(enrolled(ADA)) == (1, 0, 0, 0, 0, 0, 0)
+    assert figures(converted(ADA, -2.5)) == (0, -2.5, 6.25, 1, 1, -2.5, 0)
+    assert figures(converted(ADA, 0.0)) == (0, 0, 0, 1, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "caps", "held", "expected"),
+    [
+        (BINARY, (None, None), ("7.5", 3), (1, 1, 1, 3, 9, 3, 0)),
+        (BINARY, (2, 3), ("7.5", 3), (1, 1, 1, 3, 9, 3, 0)),
+        (SUM, (None, None), ("7.5", 3), (1, "7.5", "56.25", 3, 9, "22.5", 0)),
+        (SUM, (None, 5), ("7.5", 3), (1, 5, 25, 3, 9, 15, 1)),
+        (SUM, (8, None), ("7.5", 3), (1, 8, 64, 3, 9, 24, 1)),
+        (SUM, (7.5, 7.5), ("7.5", 3), (1, "7.5", "56.25", 3, 9, "22.5", 0)),
+        (SUM, (-1, 0), ("-7.5", 2), (1, -1, 1, 2, 4, -2, 1)),
+        (SUM, (None, None), ("0", 2), (1, 0, 0, 2, 4, 0, 0)),
+        (COUNT, (None, None), ("7.5", 3), (1, 3, 9, 3, 9, 9, 0)),
+        (COUNT, (None, 2), ("7.5", 3), (1, 2, 4, 3, 9, 6, 1)),
+        (COUNT, (3, None), ("7.5", 3), (1, 3, 9, 3, 9, 9, 0)),
+        (MEAN, (None, None), ("7.5", 3), (1, "7.5", "56.25", 3, 9, "22.5", 0)),
+        (MEAN, (None, 5), ("7.5", 3), (1, 5, 25, 3, 9, 15, 1)),
+    ],
+)
+def test_what_a_user_adds_follows_from_their_total_and_the_caps(
+    aggregation: MetricAggregation,
+    caps: tuple[float | None, float | None],
+    held: tuple[str, int],
+    expected: tuple[Any, ...],
+) -> None:
+    low, high = caps
+    total = kept(*held)
+
+    added = moved(ADA, definition(aggregation, cap_low=low, cap_high=high), total, total)
+
+    assert figures(added) == tuple(map(Decimal, expected))
+
+
+def test_what_grows_beyond_its_cap_moves_the_sums_up_to_it_and_no_further() -> None:
+    orders = definition(SUM, cap_high=10.0)
+
+    below = moved(ADA, orders, kept("8", 1), kept("8", 1))
+    across = moved(ADA, orders, kept("12", 2), kept("4", 1))
+    beyond = moved(ADA, orders, kept("15", 3), kept("3", 1))
+    back = moved(ADA, orders, kept("9", 4), kept("-6", 1))
+
+    assert figures(below) == (1, 8, 64, 1, 1, 8, 0)
+    assert figures(across) == (0, 2, 36, 1, 3, 12, 1)
+    assert figures(beyond) == (0, 0, 0, 1, 5, 10, 0)
+    assert figures(back) == (0, -1, -19, 1, 7, 6, -1)
+
+
+def test_sums_are_kept_by_experiment_variant_metric_phase_and_stripe() -> None:
+    orders = definition(COUNT)
+
+    sums = moved(ADA, orders, kept("1", 1), kept("1", 1))
+
+    assert sums.key[:4] == (ADA.experiment_id, ADA.variant_id, orders.id, 3)
+    assert enrolled(ADA).key == (ADA.experiment_id, ADA.variant_id, OWN, 3, sums.stripe)
+
+
+def test_users_are_spread_over_all_stripes_and_stay_in_theirs() -> None:
+    users = [make_assignment(user_id=f"u{n}") for n in range(800)]
+
+    stripes = [enrolled(user).stripe for user in users]
+
+    assert stripes == [converted(user, 1.0).stripe for user in users]
+    assert set(stripes) == set(range(STRIPES))
+    assert max(map(stripes.count, range(STRIPES))) < 2 * 800 / STRIPES
+
+
+@pytest.mark.parametrize(
+    ("window", "after", "expected"),
+    [
+        (None, 10_000 * HOUR, True),
+        (24.0, 24 * HOUR, True),
+        (24.0, 24 * HOUR + timedelta(microseconds=1), False),
+        (24.0, -HOUR, True),
+        (0.5, HOUR / 2, True),
+        (0.5, HOUR, False),
+    ],
+)
+def test_what_came_after_the_window_does_not_count(
+    window: float | None, after: timedelta, expected: bool
+) -> None:
+    orders = definition(SUM, window_hours=window)
+    event = make_metric(event_type="order", event_timestamp=NOON + after)
+
+    assert counts(orders, ADA, event) is expected
+
+
+def test_events_of_another_kind_do_not_count() -> None:
+    assert not counts(definition(SUM, event_type="order"), ADA, make_metric(event_type="Order"))
+
+
+def test_the_touched_rows_come_once_each_and_by_their_keys() -> None:
+    rows = [make_running_sums(phase=phase, stripe=stripe) for phase in (2, 1) for stripe in (9, 0)]
+
+    found = summed([*rows, *reversed(rows), rows[0]])
+
+    assert [(each.phase, each.stripe, each.users) for each in found] == [
+        (1, 0, 20),
+        (1, 9, 20),
+        (2, 0, 20),
+        (2, 9, 30),
+    ]
+    assert [each.changes for each in found] == [1] * 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_moved_by_any_history_are_what_its_recount_gives(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  the same every time
+    users = [make_assignment(user_id=f"u{n}", phase=n % 2) for n in range(6)]
+    bounds: list[Any] = [sorted(random.uniform(-20, 20) for _ in "ab"), (None, None)]
+    metrics = [
+        definition(kind, cap_low=low, cap_high=high)
+        for kind in MetricAggregation
+        for low, high in bounds
+    ]
+    history = [
+        (random.choice(users), random.choice([0.1, -0.1, 1e15, 1e-12, random.gauss(3, 9)]))
+        for _ in range(60)
+    ]
+
+    for metric in metrics:
+        expected = summed(_recount(metric, history))
+        for _ in range(3):
+            random.shuffle(history)
+            changes = _moves(metric, history, random)
+            random.shuffle(changes)
+            assert [figures(each) for each in summed(changes)] == [*map(figures, expected)]
+
+
+def test_merged_in_any_order_and_taken_away_again_nothing_is_lost() -> None:
+    random = Random(1)  # noqa: S311  the same every time
+    rows = [converted(ADA, random.uniform(-1e15, 1e15)) for _ in range(50)]
+    [total] = summed(rows)
+    random.shuffle(rows)
+
+    assert summed(rows) == [total]
+    for row in rows:
+        total = total.plus(row, -1)
+    assert figures(total) == (0, 0, 0, 0, 0, 0, 0)
+
+
+def test_numacc4_has_its_exact_variance() -> None:
+    """NIST: a thousand and one values near ten million whose deviation is a tenth."""
+    values = [10_000_000.2, *([10_000_000.1, 10_000_000.3] * 500)]
+    orders = definition(SUM)
+    users = [make_assignment(user_id=f"u{n}") for n in range(len(values))]
+    changes = _moves(orders, list(zip(users, values, strict=True)), Random(4))  # noqa: S311
+
+    sums = summed(replace(change, stripe=0) for change in changes)
+
+    [held] = sums
+    n, total, squares = held.users, Fraction(held.total), Fraction(held.squares)
+    assert total / n == Fraction("10000000.2")
+    assert (squares - total**2 / n) / (n - 1) == Fraction("0.01")
+
+
+def _moves(
+    metric: MetricDefinition, history: list[tuple[Assignment, float]], random: Random
+) -> list[RunningSums]:
+    """As batches of any size would move them."""
+    held: dict[str, UserTotal] = {}
+    changes = []
+    waiting = list(history)
+    while waiting:
+        size = random.randrange(1, 9)
+        batch, waiting = waiting[:size], waiting[size:]
+        users = {user.user_id: user for user, _ in batch}
+        events = (make_metric(user_id=user.user_id, event_value=value) for user, value in batch)
+        for by in summed(reported(metric, event) for event in events):
+            known = held.get(by.user_id)
+            after = held[by.user_id] = by if known is None else known.plus(by)
+            changes.append(moved(users[by.user_id], metric, after, by))
+    return changes
+
+
+def _recount(
+    metric: MetricDefinition, history: list[tuple[Assignment, float]]
+) -> list[RunningSums]:
+    values: dict[str, list[Fraction]] = defaultdict(list)
+    for user, value in history:
+        values[user.user_id].append(Fraction(f"{exact(value)}"))
+    found = []
+    for user in {user.user_id: user for user, _ in history}.values():
+        every = values[user.user_id]
+        d = len(every)
+        total = sum(every, Fraction(0))
+        raw = {BINARY: Fraction(1), COUNT: Fraction(d)}.get(metric.aggregation, total)
+        x = raw if metric.aggregation is BINARY else _between(metric, raw)
+        row = replace(enrolled(user), metric_id=metric.id, users=1, events=d, event_squares=d * d)
+        row = replace(row, total=_decimal(x), squares=_decimal(x * x), capped=int(x != raw))
+        found.append(replace(row, cross_products=_decimal(x * d)))
+    return found
+
+
+def _between(metric: MetricDefinition, raw: Fraction) -> Fraction:
+    if metric.cap_low is None or metric.cap_high is None:
+        return raw
+    low, high = (Fraction(f"{exact(cap)}") for cap in (metric.cap_low, metric.cap_high))
+    return min(max(raw, low), high)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    """Of at most 24 decimals."""
+    return Decimal(f"{int(value * 10**24)}e-24")
