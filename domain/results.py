@@ -12,7 +12,7 @@ from domain.analysis.evaluation import evaluate
 from domain.analysis.evidence import ArmDecision, DecisionKind
 from domain.analysis.observed import Observed
 from domain.analysis.results import ExperimentResults
-from domain.experiments import RUNNING, Experiment, Phase
+from domain.experiments import RUNNING, Experiment, ExperimentStatus, Phase
 from domain.ids import ProjectId
 from domain.metrics import MetricDefinition
 from domain.snapshots import Period, Snapshot, SnapshotStore, SumsStore, arm_sums, unpacked
@@ -79,7 +79,7 @@ class Subject:
             if each.created_at <= snapshot.taken_at
         ]
         return Observed(
-            experiment=replace(self.experiment, status=snapshot.status),
+            experiment=self._design(snapshot.status, snapshot.taken_at),
             variants=variants,
             definitions=self.definitions,
             phases=[each for each in self.phases if each.opened_at <= snapshot.taken_at],
@@ -88,6 +88,24 @@ class Subject:
             revision=snapshot.revision,
             **_found(snapshot, variants),
         )
+
+    def before(self, moment: datetime) -> Observed:
+        """The first snapshot: nobody had come, and nothing was found."""
+        return Observed(
+            experiment=self._design(ExperimentStatus.DRAFT, moment),
+            variants=self.variants,
+            definitions=self.definitions,
+            phases=(),
+            sums=(),
+            as_of=moment,
+            revision=0,
+        )
+
+    def _design(self, status: ExperimentStatus, moment: datetime) -> Experiment:
+        """That it is over was not known before."""
+        completed = self.experiment.completed_at
+        known = completed if completed is not None and completed <= moment else None
+        return replace(self.experiment, status=status, completed_at=known)
 
     @property
     def is_frozen(self) -> bool:
@@ -135,7 +153,7 @@ class Results:
         if subject is None:
             return None
         snapshot = await self._snapshots.at(project, experiment, moment)
-        observed = subject.now((), moment) if snapshot is None else subject.then(snapshot)
+        observed = subject.before(moment) if snapshot is None else subject.then(snapshot)
         return evaluate(observed).results
 
     async def history(

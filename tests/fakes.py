@@ -10,6 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from domain.audit import Deed
 from domain.changes import UNSET, given
+from domain.closing import Closing
 from domain.errors import NameTaken
 from domain.experiments import Edit, Experiment, ExperimentFilter, ExperimentStatus, Phase
 from domain.ids import ProjectId
@@ -129,7 +130,12 @@ class FakeExperiments:
         self._memory.deeds.append(deed)
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
+        self,
+        project: ProjectId,
+        seen: Experiment,
+        edit: Edit,
+        deed: Deed,
+        closing: Closing | None = None,
     ) -> Experiment | None:
         await checkpoint()
         if not self._is_current(project, seen):

@@ -45,10 +45,11 @@ def rank_means(arms: Sequence[Normal], direction: MetricDirection) -> Ranking:
     curves = _mean_curves(arms)
     if curves is not None:
         return _ranking(curves, direction)
-    return Ranking(
-        chances_to_be_best=normal_effect.chances_to_be_best(arms, direction),
-        expected_losses=normal_effect.expected_losses(arms, direction),
-    )
+    with np.errstate(over="ignore"):  # infinitely many deviations away is far enough
+        return Ranking(
+            chances_to_be_best=normal_effect.chances_to_be_best(arms, direction),
+            expected_losses=normal_effect.expected_losses(arms, direction),
+        )
 
 
 def _ranking(curves: Curves, direction: MetricDirection) -> Ranking:

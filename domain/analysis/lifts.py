@@ -8,7 +8,7 @@ conversions on, and Newton's method ends within 1e-9.
 import math
 
 import numpy as np
-from scipy.special import betainc, betaincc, betaln, log_expit, ndtri, psi, zeta
+from scipy.special import betainc, betaln, log_expit, ndtri, psi, zeta
 
 from domain.analysis import beta_binomial
 from domain.analysis.beta_binomial import Posterior
@@ -86,5 +86,6 @@ def _distribution(posterior: Posterior, log_rates: Floats) -> tuple[Floats, Floa
     a, b = posterior.a, posterior.b
     logs = np.minimum(log_rates, -1e-300)
     complement = -np.expm1(logs)
-    below = betainc(a, b, np.exp(logs)) if a < b else betaincc(b, a, complement)
-    return below, np.exp(a * logs + (b - 1) * np.log(complement) - betaln(a, b))
+    return betainc(a, b, np.exp(logs)), np.exp(
+        a * logs + (b - 1) * np.log(complement) - betaln(a, b)
+    )

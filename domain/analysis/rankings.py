@@ -77,5 +77,5 @@ def _normals(strata: Sequence[Sequence[Arm | None]]) -> list[Normal] | None:
 
 def _known(stratum: Sequence[Arm | None]) -> list[Arm]:
     """All of them or none."""
-    known = [arm for arm in stratum if arm is not None and math.isfinite(arm.mean)]
+    known = [arm for arm in stratum if arm is not None]
     return known if len(known) == len(stratum) else []

@@ -34,8 +34,8 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The expected loss is a share of control where a mean is compared RELATIVE, else in units of
-    the metric."""
+    """The expected loss is a share of control where a normal posterior is compared RELATIVE, else
+    in units of the metric."""
 
     variant: Variant
     control: Variant

@@ -9,6 +9,7 @@ import pytest
 from domain.arms import VariantUpdate
 from domain.audit import Deed
 from domain.authoring import Authoring
+from domain.closing import Closing
 from domain.editing import ExperimentUpdate
 from domain.errors import Invalid, InvalidInput, NotFound, VersionConflict
 from domain.experiments import Edit, Experiment, ExperimentStatus
@@ -38,10 +39,15 @@ class OvertakenExperiments(FakeExperiments):
         self._overtaken = overtaken
 
     async def save(
-        self, project: ProjectId, seen: Experiment, edit: Edit, deed: Deed
+        self,
+        project: ProjectId,
+        seen: Experiment,
+        edit: Edit,
+        deed: Deed,
+        closing: Closing | None = None,
     ) -> Experiment | None:
         await self._overtaken.strike()
-        return await super().save(project, seen, edit, deed)
+        return await super().save(project, seen, edit, deed, closing)
 
     async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         await self._overtaken.strike()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import insert
@@ -12,9 +13,10 @@ from domain.audit import AuditEntry, Deed
 from domain.experiments import Experiment, ExperimentStatus
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
-from domain.metrics import Metric
+from domain.metrics import Metric, MetricDefinition
 from domain.people import Membership, Session, User
 from domain.projects import Project
+from domain.sums import OWN
 from domain.tokens import new_key, new_session_token
 from domain.variants import Variant
 from graphql_api.types.view import global_id
@@ -29,6 +31,7 @@ from persistence.models import (
     METRICS,
     PHASES,
     PROJECTS,
+    RUNNING_SUMS,
     SESSIONS,
     USERS,
     VARIANTS,
@@ -42,6 +45,7 @@ from tests.factories import (
     make_metric_definition,
     make_phase,
     make_project,
+    make_running_sums,
     make_variant,
 )
 
@@ -151,8 +155,22 @@ async def put_variants(database: Database, experiment: Experiment) -> Variant:
         experiment_id=experiment.id, name="treatment", position=1, **bounds
     )
     await put(database, VARIANTS, control, treatment)
-    await put(database, METRIC_DEFINITIONS, make_metric_definition(experiment_id=experiment.id))
+    definition = make_metric_definition(experiment_id=experiment.id)
+    await put(database, METRIC_DEFINITIONS, definition)
+    if experiment.status is ExperimentStatus.ACTIVE:
+        await put_sums(database, control, definition)
+        await put_sums(database, treatment, definition)
     return treatment
+
+
+async def put_sums(database: Database, variant: Variant, definition: MetricDefinition) -> None:
+    """Of so many users that effects can be told."""
+    owned = {"experiment_id": variant.experiment_id, "variant_id": variant.id}
+    some = {"total": Decimal(60), "squares": Decimal(60), "events": 60, "event_squares": 60}
+    some |= {"cross_products": Decimal(60)}
+    own = make_running_sums(**owned, metric_id=OWN, **some | {"users": 200})
+    held = make_running_sums(**owned, metric_id=definition.id, **some | {"users": 60})
+    await put(database, RUNNING_SUMS, own, held)
 
 
 async def put_visit(database: Database, variant: Variant) -> tuple[Assignment, Metric]:

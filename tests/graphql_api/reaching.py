@@ -42,6 +42,22 @@ ENTRIES = {
     "Experiment": "{ activeExperiments { $field } }",
     "Variant": "{ activeExperiments { variants { $field } } }",
     "Interval": "{ activeExperiments { variants { confidenceInterval { $field } } } }",
+    **{
+        kind: f"{{ activeExperiments {{ results {way} }} }}"
+        for kind, way in {
+            "ExperimentResults": "{ $field }",
+            "SampleRatioCheck": "{ sampleRatio { $field } }",
+            "Decision": "{ decision { $field } }",
+            "ArmDecision": "{ decision { arms { $field } } }",
+            "MetricResults": "{ metrics { $field } }",
+            "VariantResult": "{ metrics { variants { $field } } }",
+            "Comparison": "{ metrics { comparisons { $field } } }",
+            "Effect": "{ metrics { comparisons { relative { $field } } } }",
+            "Inference": "{ metrics { comparisons { relative { anytime { $field } } } } }",
+        }.items()
+    },
+    "SampleSizePlan": "{ sampleSize(input: { baseline: 0.1, minimumDetectableEffect: 0.1 }) "
+    "{ $field } }",
     "Phase": "{ activeExperiments { phases { $field } } }",
     "MetricDefinition": "{ activeExperiments { metricDefinitions { $field } } }",
     "Assignment": _NODE % ("Assignment", "Assignment"),

@@ -152,6 +152,9 @@ async def test_every_kind_of_metric_is_measured_by_user(graph: Graph) -> None:
     assert [one["standardDeviation"] for one in arms[:3]] == pytest.approx(
         [0.5, math.sqrt(74 / 3), math.sqrt(2)]
     )
+    half = 3.182446305284263 * math.sqrt(2) / 2  # Student's, with 3 degrees of freedom
+    visits = arms[2]["interval"]
+    assert (visits["lower"], visits["upper"]) == pytest.approx((1 - half, 1 + half))
     assert of(shown, "b", 3)["mean"] is None
     assert [of(shown, "b", place)["total"] for place in range(4)] == [0, 0, 0, 0]
 
@@ -258,7 +261,7 @@ async def test_the_revision_grows_with_every_change_and_with_nothing_else(graph:
     user = {"experiment": {"id": made["id"]}}
     steps: list[tuple[str, list[Shown]]] = [
         ("assignBatch", [{"userId": "ada"}]),
-        ("convertBatch", [{"userId": "ada", "value": 1, "eventId": "1"}]),
+        ("convertBatch", [{"userId": "ada", "value": 1}]),
     ]
     for mutation, items in [*steps, *steps]:
         await send(graph, mutation, items)

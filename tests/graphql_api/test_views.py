@@ -1,6 +1,7 @@
 """A view matches its entity by attribute names alone: here they are held against each other."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import UnionType
@@ -40,6 +41,10 @@ def _names(annotation: Any) -> set[str]:
         return known
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return {annotation.__name__}
+    if get_origin(annotation) in (Sequence, tuple):
+        return _names(get_args(annotation)[0])
+    if views := {view.__name__ for view in View.__subclasses__() if view.entity is annotation}:
+        return views
     raise AssertionError(f"how is {annotation} shown?")
 
 

@@ -143,6 +143,15 @@ def test_bonferroni_shares_alpha_among_all() -> None:
     assert inference.adjusted_p_value == LOOSE(min(1.0, 4 * inference.p_value))
 
 
+def test_a_hypothesis_that_cannot_be_told_yet_counts_with_p_1() -> None:
+    compared = conversions((400, 4000), (480, 4000), (3, 4000)).metrics[0].comparisons
+
+    known, unknown = (each.relative.anytime for each in compared)
+    assert unknown is None
+    assert known is not None
+    assert known.adjusted_p_value == LOOSE(2 * known.p_value)
+
+
 def test_the_headline_scale_is_the_one_that_is_corrected() -> None:
     variants = make_variants({"control": 1 / 3, "clear": 1 / 3, "bold": 1 / 3})
     metric = make_metric_definition(scale=EffectScale.ABSOLUTE)
@@ -178,8 +187,9 @@ def test_the_primary_decides_wherever_it_stands() -> None:
     rows = [assigned(CONTROL, 4000), assigned(CLEAR, 4000)]
     rows += [measured(CONTROL, visits, make_sums(400)), measured(CLEAR, visits, make_sums(800))]
     rows += [measured(CONTROL, orders, make_sums(800)), measured(CLEAR, orders, make_sums(400))]
+    pages = make_metric_definition(name="pages", role=MetricRole.SECONDARY)
 
-    decision = results([CONTROL, CLEAR], rows, definitions=[visits, orders]).decision
+    decision = results([CONTROL, CLEAR], rows, definitions=[visits, orders, pages]).decision
 
     assert decision.kind is DecisionKind.ROLL_BACK
     assert decision.reason.startswith("clear is worse than control: orders are")

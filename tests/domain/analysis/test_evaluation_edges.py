@@ -118,6 +118,7 @@ def test_without_users_there_is_nothing_and_it_says_so() -> None:
         assert effect.notes == (ResultNote.NO_USERS, WAITS)
     assert (shown.conversion_rate, shown.progress) == (0.0, 0.0)
     assert shown.sample_ratio.state is SampleRatioState.NOT_ENOUGH_DATA
+    assert shown.sample_ratio.anytime_p_value is None
     assert shown.decision.reason == (
         "It is too early to judge clear: users are needed in both clear and control."
     )
@@ -183,6 +184,18 @@ def test_one_user_shows_a_mean_and_no_spread() -> None:
 
     variant = shown.metrics[0].variants[0]
     assert (variant.mean, variant.standard_deviation, variant.interval) == (5.0, None, None)
+
+
+def test_a_ratio_beyond_all_measure_has_no_expected_loss() -> None:
+    tiny = make_sums(200, total="2e-156", squares="4e-314")
+    huge = make_sums(200, total="2e151", squares="4e300")
+
+    shown = of_sums(tiny, huge)
+
+    compared = first_comparison(shown)
+    assert compared.chance_to_beat_control == 1.0
+    assert compared.expected_loss is None
+    assert all(math.isfinite(number) for number in numbers(shown))
 
 
 def test_heavy_tails_are_pointed_out() -> None:

@@ -8,7 +8,7 @@ import pytest
 from domain.analysis.evidence import ArmDecision, DecisionKind
 from domain.analysis.results import ExperimentResults
 from domain.analysis.sample_ratio import SampleRatioState
-from domain.experiments import ExperimentStatus
+from domain.experiments import AllocationMode, ExperimentStatus
 from domain.metrics import EffectScale, MetricAggregation
 from tests.domain.analysis.observing import (
     SHARES,
@@ -65,6 +65,27 @@ def test_new_weights_raise_no_alarm_and_make_no_effect_of_their_own() -> None:
     assert shown.decision.kind is DecisionKind.KEEP_RUNNING
 
 
+def test_what_moves_a_bandit_is_merged_over_all_weights() -> None:
+    rows = [
+        assigned(CONTROL, 900, 90, phase=1),
+        assigned(CLEAR, 100, 10, phase=1),
+        assigned(CONTROL, 500, 70, phase=2),
+        assigned(CLEAR, 500, 80, phase=2),
+    ]
+
+    bandit = results(
+        [CONTROL, CLEAR],
+        rows,
+        phases=make_phases(LOPSIDED, SHARES),
+        allocation=AllocationMode.THOMPSON,
+    )
+
+    plain = conversions((160, 1400), (90, 600))
+    assert [each.probability_best for each in bandit.metrics[0].variants] == [
+        each.probability_best for each in plain.metrics[0].variants
+    ]
+
+
 def test_a_rate_whose_phases_cannot_be_merged_has_a_normal_posterior() -> None:
     compared = first_comparison(in_two_phases(LOPSIDED, (9000, 1000)))
 
@@ -108,15 +129,18 @@ def test_a_mean_whose_phases_cannot_be_merged_is_ranked_within_them() -> None:
     rows = [assigned(each, users, phase=phase) for each, phase, users in counts]
     rows += [
         measured(each, metric, make_sums(users, total=users * phase, squares=users * 9), phase)
-        for each, phase, users in counts
+        for each, phase, users in counts[:-1]
     ]
+    rows.append(measured(CLEAR, metric, make_sums(5000, total=10_100, squares=45_000), 2))
 
     shown = results(
         [CONTROL, CLEAR], rows, definitions=[metric], phases=make_phases(LOPSIDED, SHARES)
     ).metrics[0]
 
-    assert shown.comparisons[0].absolute.estimate == pytest.approx(0.0)
-    assert [each.probability_best for each in shown.variants] == pytest.approx([0.5, 0.5])
+    assert shown.comparisons[0].absolute.estimate == pytest.approx(0.01)
+    chance = shown.comparisons[0].chance_to_beat_control
+    assert chance == pytest.approx(0.6, abs=0.05)
+    assert shown.variants[1].probability_best == pytest.approx(chance)
 
 
 def test_counts_against_the_weights_raise_the_alarm_and_nothing_is_decided() -> None:

@@ -120,6 +120,12 @@ def test_a_variant_that_came_after_the_look_has_none() -> None:
     )
 
 
+def test_a_variant_alone_has_no_look() -> None:
+    alone = make_observed([CONTROL], [assigned(CONTROL, 5000, 500)])
+
+    assert evaluate(alone).fixed is None
+
+
 def test_bandits_have_no_look() -> None:
     assert evaluate(observed(5000, 5000, allocation=AllocationMode.THOMPSON)).fixed is None
 
