@@ -31,7 +31,6 @@ from click import echo
 from sqlalchemy import bindparam, insert, select
 
 from domain.assignments import Assignment
-from persistence.assignments import Assignments
 from persistence.columns import metadata
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
@@ -39,6 +38,7 @@ from persistence.models import ASSIGNMENTS, EXPERIMENTS, PROJECTS, VARIANTS
 from persistence.people_tables import projects
 from persistence.tables import experiments, variants
 from tests.factories import make_assignment, make_experiment, make_project, make_variant
+from tests.putting import put_assignments
 
 ROWS = 2000
 BAR = 1.5
@@ -159,4 +159,4 @@ async def _fill(database: Database) -> None:
         await connection.execute(insert(variants).values(VARIANTS.values(variant)))
     owners = {"experiment_id": experiment.id, "variant_id": variant.id}
     made = [make_assignment(**owners) for _ in range(ROWS)]
-    await Assignments(database).add(project.id, made)
+    await put_assignments(database, made)

@@ -125,12 +125,10 @@ def _median(values: Sequence[float | None]) -> float | None:
     return round(median(known), 3) if known else None
 
 
-def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Of what ran in the same round."""
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Of what ran in the same round, those aside that were too short for any answer."""
     compared = [mine / other for mine, other in zip(ours, theirs, strict=True) if other]
-    if not compared:
-        raise SystemExit("the rounds were too short for anything to be answered: try --seconds 10")
-    return round(median(compared), 3)
+    return round(median(compared), 3) if compared else None
 
 
 def _print_table(compared: Mapping[str, Way], figures: Figures) -> None:
@@ -142,7 +140,8 @@ def _print_table(compared: Mapping[str, Way], figures: Figures) -> None:
         refused = sum(each.refused for each in figures[name])
         echo(
             f"{way.title:44}{rate:12,.0f}"
-            f"{_said(found['p50']):>10}{_said(found['p99']):>10}{_said(work, 0):>10}{refused or '':>10}"
+            f"{_said(found['p50']):>10}{_said(found['p99']):>10}{_said(work, 0):>10}"
+            f"{refused or '':>10}"
         )
 
 
@@ -153,7 +152,7 @@ def _said(value: float | None, digits: int = 2) -> str:
 def _print_ratios(report: Mapping[str, Any]) -> None:
     for n, ratio in report["ratio_to_noop"].items():
         bar = f" (bar: {BAR_OF_NOOP:g}x)" if n == "64" else ""
-        echo(f"assign to nothing to do, {n} connections: {ratio:.2f}x{bar}")
-    echo(f"assign to pgbench's single rows, 64: {report['ratio_to_pgbench']:.2f}x")
-    echo(f"batches to plain unnest: {report['ratio_to_unnest']:.2f}x (bar: {BAR_OF_UNNEST:g}x)")
-    echo(f"p99 at 16 connections: {report['single']['16']['p99']:.1f} ms (bar: {BAR_P99:g} ms)")
+        echo(f"assign to nothing to do, {n} connections: {_said(ratio)}x{bar}")
+    echo(f"assign to pgbench's single rows, 64: {_said(report['ratio_to_pgbench'])}x")
+    echo(f"batches to plain unnest: {_said(report['ratio_to_unnest'])}x (bar: {BAR_OF_UNNEST:g}x)")
+    echo(f"p99 at 16 connections: {_said(report['single']['16']['p99'])} ms (bar: {BAR_P99:g} ms)")

@@ -76,6 +76,14 @@ def bucket_of(running: Running, user_id: str) -> float:
     return bucket(experiment.hash_algorithm, experiment.hash_seed, user_id)
 
 
+def enrolled(running: Running, assignment: Assignment) -> Assigned:
+    return Assigned(
+        reason=AssignmentReason.NEW,
+        variant=running.variants.get(assignment.variant_id),
+        assignment=assignment,
+    )
+
+
 def sticky(running: Running, assignment: Assignment) -> Assigned:
     return Assigned(
         reason=AssignmentReason.STICKY,

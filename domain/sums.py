@@ -1,6 +1,7 @@
 """Running sums: what a report adds to them. They are exact, so that the order of the reports does
 not matter and at every instant they are what a recount of the rows would give."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -97,8 +98,23 @@ def exact(value: float) -> Decimal:
     return Decimal(f"{value:.15g}").quantize(_GRAIN, context=_ROUNDED)
 
 
-def enrolled(user: Assignment) -> RunningSums:
-    return replace(_nothing(user, OWN), users=1)
+def enrolled(users: Iterable[Assignment]) -> list[RunningSums]:
+    """In the order of `summed`. Counted first: adding up hundreds of ones as sums took a fifth of
+    the tracker's path."""
+    counted = Counter(
+        (each.experiment_id, each.variant_id, each.phase, _stripe(each)) for each in users
+    )
+    return summed(
+        RunningSums(
+            experiment_id=experiment,
+            variant_id=variant,
+            metric_id=OWN,
+            phase=phase,
+            stripe=stripe,
+            users=users_of_it,
+        )
+        for (experiment, variant, phase, stripe), users_of_it in counted.items()
+    )
 
 
 def converted(user: Assignment, value: float) -> RunningSums:
@@ -186,5 +202,9 @@ def _nothing(user: Assignment, metric: UUID) -> RunningSums:
         variant_id=user.variant_id,
         metric_id=metric,
         phase=user.phase,
-        stripe=crc32(user.user_id.encode()) % STRIPES,
+        stripe=_stripe(user),
     )
+
+
+def _stripe(user: Assignment) -> int:
+    return crc32(user.user_id.encode()) % STRIPES

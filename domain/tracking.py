@@ -2,13 +2,13 @@
 All of it is batch-shaped: answers come in order, and one bad item spoils none of the others."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from domain import targeting
-from domain.assigning import AssignRequest, Explanation, bucket_of, decide, sticky
+from domain.assigning import AssignRequest, Explanation, bucket_of, decide, enrolled, sticky
 from domain.assignments import Assigned, Assignment, AssignmentReason
 from domain.errors import DomainError, Invalid, InvalidInput, Path
 from domain.experiments import ExperimentKey
@@ -57,6 +57,8 @@ class PageRequest:
         """Once for all, also where there is nothing to be assigned to."""
         self.of(ExperimentKey()).check()
         _check_size(self.experiments or (), ("experiments",))
+        if self.url is not None:
+            targeting.parse_page(self.url)
 
     def of(self, key: ExperimentKey) -> AssignRequest:
         return AssignRequest(
@@ -148,9 +150,20 @@ class Tracker:
         stored = iter(await self._log.enrol(wanted) if wanted else ())
         found = iter(await self._log.find(asked) if asked else ())
         return [
-            each if isinstance(each, Exception) else _outcome(each, stored, found)
+            each
+            if isinstance(each, Exception)
+            else await self._known(each, _outcome(each, stored, found))
             for each in decisions
         ]
+
+    async def _known(self, decision: _Decision, outcome: Outcome[Assigned]) -> Outcome[Assigned]:
+        """Somebody else may have assigned a variant that is younger than what we remember."""
+        if isinstance(outcome, Exception) or not outcome.assignment or outcome.variant:
+            return outcome
+        experiment = decision.running.experiment
+        self._running.forget(experiment)
+        key = ExperimentKey(id=experiment.id)
+        return sticky(await self._running.find(experiment.project_id, key), outcome.assignment)
 
     async def _foreseen(self, decision: _Decision) -> Assigned:
         if isinstance(decision.what, Assigned):
@@ -202,8 +215,9 @@ def _outcome(
             held = next(stored)
             if isinstance(held, Exception):
                 return held
-            known = sticky(decision.running, held)
-            return replace(known, reason=AssignmentReason.NEW) if held.id == wanted.id else known
+            if held.id != wanted.id:
+                return sticky(decision.running, held)
+            return enrolled(decision.running, held)
         case AssignmentReason() as reason:
             earlier = next(found)
             if isinstance(earlier, Exception):

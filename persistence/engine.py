@@ -234,9 +234,7 @@ class Database:
             result = await work(Transaction(driver, self._kept))
             await driver.execute("COMMIT")
         except asyncpg.PostgresError:
-            if not driver.is_closed():
-                await driver.execute("ROLLBACK")
-            connection.close()
+            await _roll_back(connection, driver)
             raise
         except BaseException:
             connection.invalidate()
@@ -323,3 +321,13 @@ def _note_birth(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
 
 def _driver_of(connection: PoolProxiedConnection) -> _Driver:
     return cast(_Driver, connection.driver_connection)
+
+
+async def _roll_back(connection: PoolProxiedConnection, driver: _Driver) -> None:
+    try:
+        if not driver.is_closed():
+            await driver.execute("ROLLBACK")
+    except BaseException:  # lost or cancelled on the way: the pool has to hear of it
+        connection.invalidate()
+        raise
+    connection.close()

@@ -9,7 +9,7 @@ from domain.assignments import Assignment, NotAssigned
 from domain.errors import NotFound
 from domain.metrics import Metric
 from domain.reporting import Recorded, Report
-from domain.sums import enrolled, summed
+from domain.sums import enrolled
 from domain.tracking import Outcome, User
 from persistence import assignments, metrics, sums
 from persistence.conflicts import translated
@@ -92,7 +92,7 @@ async def _enrolled(transaction: Transaction, wanted: Sequence[Assignment]) -> C
     new = await assignments.enrol(transaction, wanted)
     mine = [each for each in wanted if each.id in new]
     if mine:
-        await sums.grow_sums(transaction, summed(map(enrolled, mine)))
+        await sums.grow_sums(transaction, enrolled(mine))
     return {_user(each) for each in mine}
 
 

@@ -47,6 +47,13 @@ class Kind:
         """As an element of an array: what the driver itself takes."""
         return self.storable(value)
 
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        """Whether they can be packed as they are, as far as a glance at all of them tells."""
+        return self._are_of_the_type(values)
+
+    def _are_of_the_type(self, values: Sequence[Any]) -> bool:
+        return set(map(type, values)) <= {self._python}
+
     def read(self, value: object) -> object:
         if value is None:
             return self.empty
@@ -78,12 +85,18 @@ class _Texts(Kind):
             raise Unstorable(_said(value))
         return value
 
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return self._are_of_the_type(values) and not _fault("".join(values))
+
 
 class _Integers(Kind):
     def storable(self, value: object) -> object:
         if type(value) is not int or value not in _INT64:
             raise Unstorable(_said(value))
         return value
+
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return self._are_of_the_type(values) and all(map(_INT64.__contains__, values))
 
 
 class _Floats(Kind):
@@ -98,12 +111,18 @@ class _Floats(Kind):
             raise Unstorable(_said(value))
         return number
 
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return self._are_of_the_type(values) and all(map(math.isfinite, values))
+
 
 class _Decimals(Kind):
     def storable(self, value: object) -> object:
         if not isinstance(value, Decimal) or not value.is_finite():
             raise Unstorable(_said(value))
         return value
+
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return self._are_of_the_type(values) and all(map(Decimal.is_finite, values))
 
 
 class _Times(Kind):
@@ -124,6 +143,9 @@ class _Times(Kind):
         if moment in _ENDS:  # the driver takes them for infinity
             raise Unstorable("datetime beyond the calendar")
         return moment
+
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return not values
 
     def read(self, value: object) -> object:
         moment = super().read(value)
@@ -148,9 +170,14 @@ class Documents(Kind):
         self.packed(value)
         return value
 
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return not values
+
     def packed(self, value: object) -> object:
         if type(value) not in self._types:
             raise Unstorable(_said(value))
+        if not value:
+            return "{}" if type(value) is dict else "[]"
         text = _json(value)
         if text is None:
             raise Unstorable(_culprit(value))
@@ -182,6 +209,9 @@ class _Choices(Kind):
     def __init__(self, choices: type[StrEnum]) -> None:
         super().__init__(choices, Enum, None)
         self._members = {member.value: member for member in choices}
+
+    def are_plain(self, values: Sequence[Any]) -> bool:
+        return not values
 
     def fits(self, column: TypeEngine[Any]) -> bool:
         return (

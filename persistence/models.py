@@ -74,6 +74,10 @@ class _Field:
     def pack(self, value: object) -> object:
         return self._storable(value, self.kind.packed)
 
+    def pack_all(self, values: list[object]) -> list[object]:
+        given = [value for value in values if value is not None] if self.is_optional else values
+        return values if self.kind.are_plain(given) else [self.pack(value) for value in values]
+
     def _storable(self, value: object, convert: Callable[[Any], object]) -> object:
         if value is None and self.is_optional:
             return None
@@ -149,7 +153,7 @@ class Model(Generic[Entity]):
     def arrays(self, entities: Sequence[Entity]) -> dict[str, list[object]]:
         """The values of each column, for `unnest`: one statement text for any number of rows."""
         return {
-            field.name: [field.pack(value) for value in map(attrgetter(field.name), entities)]
+            field.name: field.pack_all([*map(attrgetter(field.name), entities)])
             for field in self._fields
         }
 

@@ -27,7 +27,8 @@ class AssignInput:
     )
 
     def decoded(self) -> AssignRequest:
-        return decoded(self, AssignRequest, key=named(self.experiment))
+        forced = self.force_variant or None  # a page may pass on a parameter that is empty
+        return decoded(self, AssignRequest, key=named(self.experiment), force_variant=forced)
 
 
 @strawberry.input(description="Who opened which page.")

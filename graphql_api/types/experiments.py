@@ -1,4 +1,6 @@
+from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -34,6 +36,8 @@ from graphql_api.types.results import ExperimentResults
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.variants import Variant
 from graphql_api.types.view import Node, View, id_of
+
+_BEGINNING_OF_IDS = b64encode(b"Experiment").decode().rstrip("=")[:-1]
 
 
 @strawberry.type(description="While it lasts, weights and traffic stay as they are.")
@@ -216,10 +220,10 @@ class ExperimentBy:
 
 def named(text: str) -> ExperimentKey:
     """By an id of this server or, whatever else it is, by name."""
-    try:
-        return ExperimentKey(id=id_of("Experiment", text, ()))
-    except InvalidInput:
-        return ExperimentKey(name=text)
+    if text.startswith(_BEGINNING_OF_IDS):
+        with suppress(InvalidInput):
+            return ExperimentKey(id=id_of("Experiment", text, ()))
+    return ExperimentKey(name=text)
 
 
 def _storable(name: str, path: Path) -> str:

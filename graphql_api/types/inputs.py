@@ -1,6 +1,8 @@
 """From what the caller wrote to what the domain understands: the same names, without GraphQL."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import strawberry
@@ -23,6 +25,10 @@ def changes(input: object, kind: type[Decoded], **known: Any) -> Decoded:
 
 
 def _values(input: object, kind: type["DataclassInstance"]) -> dict[str, Any]:
-    names = (field.name for field in fields(kind))
-    values = ((name, getattr(input, name, strawberry.UNSET)) for name in names)
+    values = ((name, getattr(input, name, strawberry.UNSET)) for name in _names(kind))
     return {name: value for name, value in values if value is not strawberry.UNSET}
+
+
+@cache
+def _names(kind: type["DataclassInstance"]) -> Sequence[str]:
+    return [field.name for field in fields(kind)]

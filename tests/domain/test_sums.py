@@ -85,7 +85,7 @@ def test_a_float_is_taken_by_the_digits_that_it_is_good_for(value: float, expect
 
 
 def test_a_user_counts_before_they_do_anything_and_a_conversion_counts_no_user() -> None:
-    assert figures(enrolled(ADA)) == (1, 0, 0, 0, 0, 0, 0)
+    assert figures(enrolled([ADA])[0]) == (1, 0, 0, 0, 0, 0, 0)
     assert figures(converted(ADA, -2.5)) == (0, -2.5, 6.25, 1, 1, -2.5, 0)
     assert figures(converted(ADA, 0.0)) == (0, 0, 0, 1, 1, 0, 0)
 
@@ -136,19 +136,30 @@ def test_what_grows_beyond_its_cap_moves_the_sums_up_to_it_and_no_further() -> N
     assert figures(back) == (0, -1, -19, 1, 7, 6, -1)
 
 
+def test_those_who_are_enrolled_together_are_counted_by_the_rows_that_they_touch() -> None:
+    users = [make_assignment(user_id=f"u{n % 90}", phase=n % 3) for n in range(270)]
+
+    found = enrolled(users)
+
+    assert found == summed(each for user in users for each in enrolled([user]))
+    assert sum(each.users for each in found) == 270
+    assert len(found) == 3 * STRIPES
+    assert enrolled([]) == []
+
+
 def test_sums_are_kept_by_experiment_variant_metric_phase_and_stripe() -> None:
     orders = definition(COUNT)
 
     sums = moved(ADA, orders, kept("1", 1), kept("1", 1))
 
     assert sums.key[:4] == (ADA.experiment_id, ADA.variant_id, orders.id, 3)
-    assert enrolled(ADA).key == (ADA.experiment_id, ADA.variant_id, OWN, 3, sums.stripe)
+    assert enrolled([ADA])[0].key == (ADA.experiment_id, ADA.variant_id, OWN, 3, sums.stripe)
 
 
 def test_users_are_spread_over_all_stripes_and_stay_in_theirs() -> None:
     users = [make_assignment(user_id=f"u{n}") for n in range(800)]
 
-    stripes = [enrolled(user).stripe for user in users]
+    stripes = [enrolled([user])[0].stripe for user in users]
 
     assert stripes == [converted(user, 1.0).stripe for user in users]
     assert set(stripes) == set(range(STRIPES))
@@ -276,7 +287,9 @@ def _recount(
         total = sum(every, Fraction(0))
         raw = {BINARY: Fraction(1), COUNT: Fraction(d)}.get(metric.aggregation, total)
         x = raw if metric.aggregation is BINARY else _between(metric, raw)
-        row = replace(enrolled(user), metric_id=metric.id, users=1, events=d, event_squares=d * d)
+        row = replace(
+            enrolled([user])[0], metric_id=metric.id, users=1, events=d, event_squares=d * d
+        )
         row = replace(row, total=_decimal(x), squares=_decimal(x * x), capped=int(x != raw))
         found.append(replace(row, cross_products=_decimal(x * d)))
     return found

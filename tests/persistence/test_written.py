@@ -1,9 +1,13 @@
 """Write transactions on the driver itself, and connections for an operator's work."""
 
 import asyncio
+import gc
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+import asyncpg
 import pytest
 from sqlalchemy import Boolean, QueuePool, bindparam, func, insert, literal, select
 
@@ -13,7 +17,7 @@ from persistence.engine import Database, Statement, Transaction
 from persistence.models import PROJECTS
 from persistence.people_tables import projects
 from tests.factories import make_project
-from tests.persistence.servers import ask
+from tests.persistence.servers import ask, is_alive
 from tests.persistence.statements import counted
 
 ADD = insert(projects).values(
@@ -138,6 +142,28 @@ async def test_a_write_whose_connection_is_killed_every_time_is_given_up_after_t
 
     assert await found(database) == 0
     assert await ask(database_url, "SELECT last_value FROM turn") == -2
+    assert busy(database) == 0
+
+
+async def test_a_connection_lost_before_it_could_be_rolled_back_is_not_kept(
+    database: Database,
+) -> None:
+    killed: list[int] = []
+
+    async def work(at: Transaction) -> None:
+        await added(make_project())(at)
+        if killed:
+            return
+        killed.append((await at.rows(PID, {}))[0][0])
+        os.kill(killed[0], signal.SIGTERM)
+        while is_alive(killed[0]):
+            pass  # lest the driver hears of it
+        raise asyncpg.DataError("refused")
+
+    await database.written(work)
+
+    gc.collect()  # which would complain of a connection that nobody gave back
+    assert await found(database) == 1
     assert busy(database) == 0
 
 

@@ -10,7 +10,7 @@ from tests.tracking.recounting import Stored, miscounted
 
 LIMIT = 5.0  # seconds
 PAUSE = 0.1  # seconds before a caller who was not answered asks again
-PATIENCE = 60.0  # seconds for a server to come back
+PATIENCE = 60.0  # seconds without a word from a server that is to come back
 
 
 class Journal:
@@ -52,9 +52,9 @@ class Journal:
     async def hears(self, more: int) -> None:
         """That many more answers."""
         enough = self.acknowledged + more
-        async with asyncio.timeout(PATIENCE):
-            while self.acknowledged < enough:
-                self._progress.clear()
+        while self.acknowledged < enough:
+            self._progress.clear()
+            async with asyncio.timeout(PATIENCE):
                 await self._progress.wait()
 
 

@@ -1,18 +1,23 @@
 """Running sums held against the rows, in plain Python: by nothing that counted them before."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
+
+from persistence import recount
+from persistence.engine import Database
 
 NIL = "00000000-0000-0000-0000-000000000000"
 Place: TypeAlias = tuple[str, int, str]  # variant, phase, metric
 Figures: TypeAlias = tuple[Decimal | int, ...]
 
+_ID = "SELECT id FROM ab_experiments WHERE experiment_name = $1"
 _ASSIGNMENTS = """
     SELECT a.user_id, v.variant_name, a.phase, a.has_converted, a.conversion_value
       FROM ab_assignments a JOIN ab_variants v ON v.id = a.variant_id
@@ -48,6 +53,7 @@ class Stored:
     events: list[asyncpg.Record]
     definitions: list[asyncpg.Record]
     sums: Mapping[Place, Figures]
+    differences: Sequence[str]  # as the server's own recount finds them
 
     @property
     def conversions(self) -> int:
@@ -80,32 +86,34 @@ class _Counted:
 
 
 async def stored(database: str, experiment: str) -> Stored:
-    """In one snapshot."""
+    """In one snapshot, when nobody writes any more."""
     async with _snapshot(database) as connection:
         users = await connection.fetch(_ASSIGNMENTS, experiment)
         events = await connection.fetch(_METRICS, experiment)
         definitions = await connection.fetch(_DEFINITIONS, experiment)
         sums = await connection.fetch(_SUMS, experiment)
+        found = await connection.fetchval(_ID, experiment)
     assert len({user["user_id"] for user in users}) == len(users)
     return Stored(
         users={user["user_id"]: user for user in users},
         events=events,
         definitions=definitions,
         sums={(row[0], row[1], row[2]): tuple(row)[3:] for row in sums},
+        differences=await _differences(database, found),
     )
 
 
 def miscounted(held: Stored) -> list[str]:
     """Empty where every sum is what the rows make."""
-    counted = recounted(held)
-    return [
+    counted = _recounted(held)
+    return [*held.differences] + [
         f"{place}: {held.sums.get(place)} is kept, {counted.get(place)} is what the rows make"
         for place in sorted({*held.sums, *counted})
         if held.sums.get(place) != counted.get(place)
     ]
 
 
-def recounted(held: Stored) -> Mapping[Place, Figures]:
+def _recounted(held: Stored) -> Mapping[Place, Figures]:
     counted: defaultdict[Place, _Counted] = defaultdict(_Counted)
     for user in held.users.values():
         own = counted[user["variant_name"], user["phase"], "own"]
@@ -143,6 +151,14 @@ def _value(definition: asyncpg.Record, values: list[Decimal]) -> tuple[Decimal, 
 
 def _exact(value: Any) -> Decimal:
     return Decimal(str(value))
+
+
+async def _differences(url: str, experiment: UUID) -> Sequence[str]:
+    database = Database(url)
+    try:
+        return await recount.differences(database, experiment)
+    finally:
+        await database.dispose()
 
 
 @asynccontextmanager
