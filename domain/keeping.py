@@ -12,6 +12,7 @@ from domain.analysis.evaluation import evaluate
 from domain.analysis.observed import Observed
 from domain.closing import taken
 from domain.errors import Unavailable
+from domain.experiments import RUNNING
 from domain.ids import ProjectId
 from domain.results import Results, Subject
 from domain.snapshots import RunningStore, Snapshot, SnapshotStore
@@ -72,9 +73,8 @@ class Keeper:
             snapshot = next_snapshot(subject, observed)
             if snapshot is not None:
                 await self._snapshots.add(snapshot)
-            last = snapshot or subject.last
-            if last and last.fixed and last.fixed["taken_at"] is None:
-                self._changed.add(experiment)  # time alone will close its windows
+            if _is_pending(snapshot or subject.last, observed):
+                self._changed.add(experiment)
 
     def _is_due(self, experiment: UUID, now: datetime) -> bool:
         looked = self._looked.get(experiment)
@@ -82,13 +82,24 @@ class Keeper:
 
 
 def next_snapshot(subject: Subject, observed: Observed) -> Snapshot | None:
-    """None where nothing was found, and the last one is young or still true."""
+    """None where nothing was found, and the last one is young or still true; and where it is over
+    by now, though it ran when its design was read."""
     evaluation, last = evaluate(observed), subject.last
+    if last is not None and last.status not in RUNNING:
+        return None
     snapshot = taken(subject, observed, evaluation)
     if last is None or _found(snapshot) != _found(last):
         return replace(snapshot, is_kept=True)
     is_old = observed.as_of - last.taken_at >= TAKE_EVERY
     return snapshot if is_old and snapshot.revision != last.revision else None
+
+
+def _is_pending(last: Snapshot | None, observed: Observed) -> bool:
+    """Time alone will close its windows, or make the last one old."""
+    if last is None:
+        return False
+    waits = last.fixed is not None and last.fixed["taken_at"] is None
+    return waits or last.revision != observed.revision
 
 
 def _found(snapshot: Snapshot) -> tuple[object, ...]:

@@ -130,7 +130,9 @@ class Results:
     ) -> Mapping[UUID, ExperimentResults]:
         """What is over stays as it was then."""
         looks = await self.looks(project, ids)
-        return {key: evaluate(observed).results for key, (_, observed) in looks.items()}
+        return {
+            key: evaluate(observed, may_look=False).results for key, (_, observed) in looks.items()
+        }
 
     async def looks(
         self, project: ProjectId, ids: Collection[UUID]
@@ -154,7 +156,7 @@ class Results:
             return None
         snapshot = await self._snapshots.at(project, experiment, moment)
         observed = subject.before(moment) if snapshot is None else subject.then(snapshot)
-        return evaluate(observed).results
+        return evaluate(observed, may_look=False).results
 
     async def history(
         self, project: ProjectId, experiment: UUID, period: Period
@@ -165,7 +167,7 @@ class Results:
             return []
         found = []
         for snapshot in await self._snapshots.between(project, experiment, period):
-            found.append(evaluate(subject.then(snapshot)).results)
+            found.append(evaluate(subject.then(snapshot), may_look=False).results)
             await asyncio.sleep(0)  # others are served between one look and the next
         return found
 

@@ -32,6 +32,7 @@ from domain.metrics import (
 )
 from domain.people import Membership, Session, User
 from domain.projects import Plan, Project
+from domain.snapshots import Snapshot
 from domain.sums import OWN, RunningSums, UserTotal
 from domain.variants import Variant
 
@@ -282,3 +283,20 @@ def make_running_sums(**changes: Any) -> RunningSums:
         experiment_id=NIL, variant_id=NIL, metric_id=OWN, phase=1, stripe=0, users=10
     )
     return replace(sums, **changes)
+
+
+def make_snapshot(**changes: Any) -> Snapshot:
+    snapshot = Snapshot(
+        experiment_id=NIL,
+        number=1,
+        taken_at=NOON,
+        revision=1,
+        status=ExperimentStatus.ACTIVE,
+        active=[],
+        sums=[],
+        fixed=None,
+        standing={},
+        alarmed=False,
+        is_kept=False,
+    )
+    return replace(snapshot, **changes)

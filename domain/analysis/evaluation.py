@@ -24,10 +24,12 @@ class Evaluation:
     fixed: FixedLook | None
 
 
-def evaluate(observed: Observed) -> Evaluation:
+def evaluate(observed: Observed, *, may_look: bool = True) -> Evaluation:
+    """`may_look`: whether this is the moment to take the planned look, if it is due. Who takes it
+    has to store it: a look that is taken anew for each reader is many looks."""
     tallies = tally(observed)
     held = contrasts(observed, tallies)
-    look = _look(observed, tallies, held)
+    look = _look(observed, tallies, held) if may_look else observed.fixed
     found = Findings(
         observed=observed,
         tallies=tallies,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,14 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from domain.errors import Unavailable
-from domain.experiments import RUNNING, Experiment, ExperimentStatus
+from domain.experiments import Experiment, ExperimentStatus
 from domain.ids import ProjectId
 from domain.keeping import Keeper
 from domain.metrics import MetricDefinition
 from domain.results import Designs, Results
-from domain.snapshots import Period, Snapshot
 from domain.sums import OWN, RunningSums
 from tests.domain.stored import arm, stored
+from tests.domain.test_snapshots import FakeRunning, FakeSnapshots, FakeSums
 from tests.factories import NOON, make_metric_definition, make_phase
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 
@@ -28,48 +28,6 @@ LEVEL: Arms = (40, 400), (41, 400)
 WINS: Arms = (40, 400), (120, 400)
 LOSES: Arms = (120, 400), (40, 400)
 UNEVEN: Arms = (40, 600), (40, 300)
-
-
-class FakeSnapshots:
-    def __init__(self) -> None:
-        self.held: list[Snapshot] = []
-
-    async def latest(
-        self, project: ProjectId, experiments: Collection[UUID]
-    ) -> Mapping[UUID, Snapshot]:
-        await checkpoint()
-        return {one.experiment_id: one for one in self.held if one.experiment_id in experiments}
-
-    async def at(self, project: ProjectId, experiment: UUID, moment: datetime) -> Snapshot | None:
-        raise NotImplementedError
-
-    async def between(self, project: ProjectId, experiment: UUID, period: Period) -> list[Snapshot]:
-        raise NotImplementedError
-
-    async def add(self, snapshot: Snapshot) -> bool:
-        await checkpoint()
-        if snapshot.number in [one.number for one in self.held]:
-            return False
-        self.held.append(snapshot)
-        return True
-
-
-class FakeSums:
-    """`looks`: how often it was asked."""
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, list[RunningSums]] = {}
-        self.looks = 0
-        self.is_down = False
-
-    async def by_experiments(
-        self, project: ProjectId, experiments: Collection[UUID]
-    ) -> Mapping[UUID, Sequence[RunningSums]]:
-        await checkpoint()
-        self.looks += 1
-        if self.is_down:
-            raise Unavailable
-        return {one: self.rows[one] for one in experiments if one in self.rows}
 
 
 class FakeDefinitions:
@@ -81,16 +39,6 @@ class FakeDefinitions:
     ) -> Mapping[UUID, Sequence[MetricDefinition]]:
         await checkpoint()
         return {one: self._memory.definitions.get(one, ()) for one in experiments}
-
-
-class FakeRunning:
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    async def running(self) -> Mapping[UUID, ProjectId]:
-        await checkpoint()
-        known = self._memory.experiments.values()
-        return {one.id: one.project_id for one in known if one.status in RUNNING}
 
 
 class Server:
@@ -270,6 +218,31 @@ async def test_only_what_runs_is_kept(server: Server, status: str, kept: list[in
     experiment = server.started(status=ExperimentStatus(status))
 
     assert await server.keeps(noticed=[experiment]) == kept
+
+
+async def test_the_last_of_the_data_is_kept_though_no_more_arrives(server: Server) -> None:
+    experiment = server.started(days=1)
+    await server.keeps(noticed=[experiment])
+    server.sees(experiment, LEVEL)
+
+    kept = [await server.keeps(after=10, noticed=[experiment])]
+    kept += [await server.keeps(after=1) for _ in range(6)]
+
+    assert kept == [[1]] * 5 + [[1, 2]] * 2
+    assert server.sums.looks == 7
+
+
+async def test_what_is_completed_while_it_is_looked_at_stays_as_it_was_then(
+    server: Server,
+) -> None:
+    experiment = server.started(days=1)
+    server.sees(experiment, LEVEL)
+    await server.keeps(noticed=[experiment])
+    last = server.snapshots.held[-1]
+    server.snapshots.held.append(replace(last, number=2, status=ExperimentStatus.COMPLETED))
+    server.sees(experiment, UNEVEN)
+
+    assert await server.keeps(after=20, noticed=[experiment]) == [1, 2]
 
 
 async def test_another_server_may_keep_it_first(server: Server) -> None:

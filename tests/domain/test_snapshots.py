@@ -1,16 +1,24 @@
+"""What is kept of results, and stores of it in memory."""
+
 import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from domain.analysis.observed import ArmSums
 from domain.analysis.sums import Sums
-from domain.errors import BadRequest
-from domain.snapshots import END_OF_TIME, Period, arm_sums, packed, spread, unpacked
+from domain.errors import BadRequest, Unavailable
+from domain.experiments import RUNNING
+from domain.ids import ProjectId
+from domain.snapshots import END_OF_TIME, Period, Snapshot, arm_sums, packed, spread, unpacked
 from domain.sums import OWN, RunningSums
 from tests.factories import NOON
+from tests.fakes import Memory
 
 LONG = Decimal("123456789012345678901234567890.123456789012")
 ARM, METRIC = UUID(int=1), UUID(int=2)
@@ -22,6 +30,58 @@ WHOLE = Sums(
     event_squares=Decimal(2**70),
     cross=-LONG,
 )
+
+
+class FakeSnapshots:
+    def __init__(self) -> None:
+        self.held: list[Snapshot] = []
+
+    async def latest(
+        self, project: ProjectId, experiments: Collection[UUID]
+    ) -> Mapping[UUID, Snapshot]:
+        await checkpoint()
+        return {one.experiment_id: one for one in self.held if one.experiment_id in experiments}
+
+    async def at(self, project: ProjectId, experiment: UUID, moment: datetime) -> Snapshot | None:
+        raise NotImplementedError
+
+    async def between(self, project: ProjectId, experiment: UUID, period: Period) -> list[Snapshot]:
+        raise NotImplementedError
+
+    async def add(self, snapshot: Snapshot) -> bool:
+        await checkpoint()
+        if snapshot.number in [one.number for one in self.held]:
+            return False
+        self.held.append(snapshot)
+        return True
+
+
+class FakeSums:
+    """`looks`: how often it was asked."""
+
+    def __init__(self) -> None:
+        self.rows: dict[UUID, list[RunningSums]] = {}
+        self.looks = 0
+        self.is_down = False
+
+    async def by_experiments(
+        self, project: ProjectId, experiments: Collection[UUID]
+    ) -> Mapping[UUID, Sequence[RunningSums]]:
+        await checkpoint()
+        self.looks += 1
+        if self.is_down:
+            raise Unavailable
+        return {one: self.rows[one] for one in experiments if one in self.rows}
+
+
+class FakeRunning:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def running(self) -> Mapping[UUID, ProjectId]:
+        await checkpoint()
+        known = self._memory.experiments.values()
+        return {one.id: one.project_id for one in known if one.status in RUNNING}
 
 
 @pytest.mark.parametrize("metric", [METRIC, None])

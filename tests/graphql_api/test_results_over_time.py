@@ -11,6 +11,8 @@ from starlette.applications import Starlette
 from domain.analysis.evaluation import evaluate
 from domain.closing import taken
 from domain.snapshots import END_OF_TIME, Period, Snapshot
+from graphql_api.app import create_app
+from graphql_api.settings import Settings
 from graphql_api.types.view import parse_id
 from persistence.snapshots import Snapshots
 from tests.factories import NOON
@@ -159,6 +161,24 @@ async def test_what_is_no_move_is_not_kept(app: Starlette, graph: Graph) -> None
     await changed(graph, "experimentUpdate", experiment={"name": "checkout"}, trafficAllocation=0.5)
 
     assert len(await kept(app, made)) == 1
+
+
+async def test_a_server_looks_at_all_that_runs_when_it_starts(
+    app: Starlette, graph: Graph, database_url: str
+) -> None:
+    made = await running(graph)
+    await fill(graph, {"a": (0, 400), "b": (0, 250)})
+    another = create_app(Settings(), database_url)
+
+    async with another.router.lifespan_context(another):
+        for _ in range(1000):
+            if len(await kept(app, made)) > 1:
+                break
+
+    assert [(one.alarmed, one.is_kept) for one in await kept(app, made)] == [
+        (False, True),
+        (True, True),
+    ]
 
 
 @pytest.fixture

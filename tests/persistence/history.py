@@ -131,6 +131,13 @@ _CHANGES = {
         UPDATE ab_experiments SET events_pruned_before = '2026-03-01' WHERE status = 'active'
     """,
     "019": "UPDATE ab_running_sums SET stripe = 7, changes = 2",
+    "020": """
+        INSERT INTO ab_snapshots
+          (experiment_id, number, taken_at, revision, status, active, sums, fixed, standing,
+           alarmed, is_kept)
+        SELECT id, 3, '2026-03-09', 12, status, '["f0"]', '[["f0", 1.5]]', '{"taken_at": null}',
+               '{"f0": {"kind": "ship"}}', true, true FROM ab_experiments WHERE status = 'active'
+    """,
 }
 
 

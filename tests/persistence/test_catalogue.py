@@ -19,6 +19,7 @@ REFERENCE = (
     "ab_phases",
     "ab_projects",
     "ab_sessions",
+    "ab_snapshots",
     "ab_users",
     "ab_variants",
 )

@@ -46,6 +46,7 @@ from tests.factories import (
     make_project,
     make_running_sums,
     make_session,
+    make_snapshot,
     make_user,
     make_user_total,
     make_variant,
@@ -198,12 +199,14 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
     definition, phase = make_metric_definition(**owner), make_phase(**owner)
     total = make_user_total(**owner, user_id=assignment.user_id, total=Decimal("-1e-12"))
     sums = make_running_sums(**owner, variant_id=variant.id, squares=Decimal("1e30"), events=2**60)
+    snapshot = make_snapshot(**owner, sums=[["a", "0.1"]], fixed={"taken_at": None})
     user, key = make_user(), make_key(project_id=project.id, scopes=[])
     belonging = {"project_id": project.id, "user_id": user.id}
     people = [user, make_membership(**belonging), make_session(**belonging), key]
     entry = make_deed().entry(project.id, experiment.id, "checkout", {"a": [None]})
     made = [project, *people, entry]
     made += [experiment, phase, variant, definition, assignment, metric, total, sums]
+    made += [snapshot]
 
     for model, entity in zip(MODELS, made, strict=True):
         await stored(database, model, entity)

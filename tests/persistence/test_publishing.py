@@ -50,7 +50,7 @@ async def test_what_changed_is_published_once(
         await publisher.publish()
 
     assert await ask(database_url, IMPRESSIONS) == 3
-    assert len(statements) == 2
+    assert len(statements) == 3
 
 
 async def test_where_nothing_changed_nothing_is_asked(

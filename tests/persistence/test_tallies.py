@@ -7,15 +7,21 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.closing import Closings
 from domain.experiments import Edit, ExperimentChanges, ExperimentStatus
 from domain.ids import new_id
+from domain.results import Designs, Results
 from domain.variants import Tally, Variant
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.ingest import Ingest
+from persistence.metrics import Metrics
 from persistence.models import VARIANTS
+from persistence.snapshots import Snapshots
+from persistence.sums import Sums
 from persistence.tallies import Tallies
-from tests.factories import make_deed
+from persistence.variants import Variants
+from tests.factories import NOON, make_deed
 from tests.persistence.servers import ask
 from tests.persistence.shops import MEASURED, Shop, open_shop, rows_of
 from tests.persistence.statements import counted
@@ -55,7 +61,13 @@ async def columns(database: Database, shop: Shop) -> list[tuple[int, int, float,
 
 async def move_to(database: Database, shop: Shop, status: ExperimentStatus) -> Shop:
     edit = Edit(changes=ExperimentChanges(status=status))
-    saved = await Experiments(database).save(shop.project, shop.experiment, edit, make_deed())
+    experiments = Experiments(database)
+    designs = Designs(
+        experiments=experiments, variants=Variants(database), metrics=Metrics(database)
+    )
+    results = Results(designs, Sums(database), Snapshots(database), lambda: NOON)
+    closing = await Closings(results).of(shop.project, shop.experiment.id, status)
+    saved = await experiments.save(shop.project, shop.experiment, edit, make_deed(), closing)
     assert saved is not None
     return replace(shop, experiment=saved)
 
@@ -116,7 +128,7 @@ async def test_what_is_published_is_what_the_sums_say(
     async with counted(database, framed=True) as statements:
         await tallies.publish([shop.experiment.id])
 
-    assert [one.split()[0] for one in statements] == ["BEGIN", "SELECT", "WITH", "COMMIT"]
+    assert [one.split()[0] for one in statements] == ["BEGIN", "SELECT", "SELECT", "WITH", "COMMIT"]
     assert await columns(database, shop) == [(3, 1, 1 / 3, 2.5), (0, 0, 0.0, 0.0)]
 
 
