@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import Insert
 
 from domain.sums import RunningSums, UserTotal
 from persistence.arrays import insertion, parameters
-from persistence.engine import Transaction
+from persistence.compiled import Transaction
 from persistence.models import RUNNING_SUMS, USER_TOTALS, Model
 
 

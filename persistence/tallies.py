@@ -25,7 +25,8 @@ from domain.ids import ProjectId
 from domain.sums import OWN
 from domain.variants import Tally
 from persistence.arrays import among_given
-from persistence.engine import Database, Transaction
+from persistence.compiled import Transaction
+from persistence.engine import Database
 from persistence.tables import experiments, running_sums, variants
 
 _users = func.coalesce(func.sum(running_sums.c.users), 0).label("users")
