@@ -6,7 +6,8 @@ from sqlalchemy import bindparam, select, update
 from domain.assignments import Assignment
 from domain.ids import ProjectId
 from persistence.arrays import bound, insertion, parameters, unnested
-from persistence.engine import Database, Source, Transaction
+from persistence.compiled import Source, Transaction
+from persistence.engine import Database
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import ASSIGNMENTS
 from persistence.tables import assignments

@@ -8,18 +8,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import asyncpg
 import orjson
 from sqlalchemy import (
-    CompoundSelect,
-    Delete,
-    Dialect,
-    Insert,
-    Select,
-    Update,
     event,
     exc,
     literal,
@@ -33,12 +27,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import Unavailable
 from persistence.address import driver_url
+from persistence.compiled import Compiled, Driver, Read, Statement, Transaction
 from persistence.outages import REFUSED, is_lost, translated_outages
 
-Read: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
-Statement: TypeAlias = Read | Insert | Update | Delete
 Result = TypeVar("Result")
-_Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PATIENCE = 4.2  # seconds until a caller is told, waiting for a connection and a retry included
 _MARGIN = 0.3
@@ -60,47 +52,6 @@ class _Dialect(PGDialect_asyncpg):
 registry.register("postgresql.abgraph", __name__, "_Dialect")
 
 
-class _Compiled:
-    """The text of a statement that is kept, and how its parameters are bound."""
-
-    def __init__(self, statement: Statement, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        binds = {name: compiled.binds[name] for name in compiled.positiontup or ()}
-        self.text = compiled.string
-        self._defaults = {name: bind.value for name, bind in binds.items() if not bind.required}
-        self._processes = [
-            (name, bind.type.dialect_impl(dialect).bind_processor(dialect))
-            for name, bind in binds.items()
-        ]
-
-    def arguments(self, parameters: Mapping[str, Any]) -> list[object]:
-        values = {**self._defaults, **parameters}
-        return [
-            values[name] if process is None else process(values[name])
-            for name, process in self._processes
-        ]
-
-
-class Source(Protocol):
-    async def rows(
-        self, statement: Read, parameters: Mapping[str, Any]
-    ) -> Sequence[asyncpg.Record]: ...
-
-
-class Transaction:
-    """Kept statements, run one after the other on the driver itself."""
-
-    def __init__(self, driver: _Driver, compiled: Callable[[Statement], _Compiled]) -> None:
-        self._driver = driver
-        self._compiled = compiled
-
-    async def rows(
-        self, statement: Statement, parameters: Mapping[str, Any]
-    ) -> Sequence[asyncpg.Record]:
-        compiled = self._compiled(statement)
-        return await self._driver.fetch(compiled.text, *compiled.arguments(parameters))
-
-
 class Database:
     def __init__(
         self,
@@ -118,7 +69,7 @@ class Database:
         self._prepared_statements = prepared_statements
         self._application_name = application_name
         self._distrusted = 0.0
-        self._compiled: WeakKeyDictionary[Statement, _Compiled] = WeakKeyDictionary()
+        self._compiled: WeakKeyDictionary[Statement, Compiled] = WeakKeyDictionary()
         self.engine = self._make_engine(pool_size)
         self._autocommit = self.engine
         if prepared_statements:
@@ -181,7 +132,7 @@ class Database:
             return await self._transacted(deadline + _MARGIN, work)
 
     @asynccontextmanager
-    async def at_leisure(self) -> AsyncIterator[_Driver]:
+    async def at_leisure(self) -> AsyncIterator[Driver]:
         """A connection of its own, for an operator's work that may take long."""
         with translated_outages():
             driver = await self._connect_with({"application_name": self._application_name})
@@ -216,10 +167,10 @@ class Database:
         connection.close()
         return rows
 
-    def _kept(self, statement: Statement) -> _Compiled:
+    def _kept(self, statement: Statement) -> Compiled:
         compiled = self._compiled.get(statement)
         if compiled is None:
-            compiled = self._compiled[statement] = _Compiled(statement, self.engine.dialect)
+            compiled = self._compiled[statement] = Compiled(statement, self.engine.dialect)
         return compiled
 
     async def _transacted(
@@ -245,7 +196,7 @@ class Database:
         return result
 
     async def _fetch(
-        self, driver: _Driver, text: str, arguments: Sequence[object], seconds: float
+        self, driver: Driver, text: str, arguments: Sequence[object], seconds: float
     ) -> Sequence[asyncpg.Record]:
         if self._prepared_statements:
             return await driver.fetch(text, *arguments, timeout=seconds)
@@ -278,7 +229,7 @@ class Database:
             except AttributeError as error:  # the driver's own, where it was cut between two steps
                 raise (Unavailable() if driver.is_closed() else error) from error
 
-    def _cut(self, driver: _Driver, since: float) -> None:
+    def _cut(self, driver: Driver, since: float) -> None:
         driver.terminate()
         self._doubt(since)
 
@@ -287,7 +238,7 @@ class Database:
         if time.monotonic() - since >= self._statement_timeout:
             self._distrusted = time.monotonic()
 
-    async def _connect(self) -> _Driver:
+    async def _connect(self) -> Driver:
         settings = {"application_name": self._application_name}
         timeout = {"statement_timeout": str(round(self._statement_timeout * 1000))}
         try:
@@ -297,7 +248,7 @@ class Database:
         except REFUSED as error:
             raise Unavailable from error
 
-    async def _connect_with(self, settings: dict[str, str]) -> _Driver:
+    async def _connect_with(self, settings: dict[str, str]) -> Driver:
         return await asyncpg.connect(
             self._dsn,
             timeout=self._connect_timeout,
@@ -309,7 +260,7 @@ class Database:
         self, connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
     ) -> None:
         """The pool then makes another, and nobody gets an error for a connection lost at rest."""
-        driver: _Driver = connection.driver_connection
+        driver: Driver = connection.driver_connection
         if driver.is_closed() or record.info["born"] < self._distrusted:
             driver.terminate()
             raise exc.DisconnectionError
@@ -319,11 +270,11 @@ def _note_birth(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     record.info["born"] = time.monotonic()
 
 
-def _driver_of(connection: PoolProxiedConnection) -> _Driver:
-    return cast(_Driver, connection.driver_connection)
+def _driver_of(connection: PoolProxiedConnection) -> Driver:
+    return cast(Driver, connection.driver_connection)
 
 
-async def _roll_back(connection: PoolProxiedConnection, driver: _Driver) -> None:
+async def _roll_back(connection: PoolProxiedConnection, driver: Driver) -> None:
     try:
         if not driver.is_closed():
             await driver.execute("ROLLBACK")

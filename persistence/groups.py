@@ -54,6 +54,8 @@ class Group(Generic[Item, Answer]):
     async def submit(self, items: Sequence[Item]) -> Sequence[Answer | Exception]:
         """Answers or what stands against them, item by item. Raises Unavailable at once where too
         many wait already."""
+        if not items:
+            return ()
         if self._waiting + len(items) > self._room:
             raise Unavailable
         call: _Call[Item, Answer] = _Call(items)

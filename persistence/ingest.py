@@ -12,8 +12,9 @@ from domain.reporting import Recorded, Report
 from domain.sums import enrolled
 from domain.tracking import Outcome, User
 from persistence import assignments, metrics, sums
+from persistence.compiled import Transaction
 from persistence.conflicts import translated
-from persistence.engine import Database, Transaction
+from persistence.engine import Database
 from persistence.groups import Group
 from persistence.recording import Written, record
 

@@ -7,7 +7,8 @@ from sqlalchemy import bindparam, select
 from domain.ids import ProjectId
 from domain.metrics import Metric, MetricDefinition
 from persistence.arrays import among_given, bound, insertion, parameters, unnested
-from persistence.engine import Database, Source, Transaction
+from persistence.compiled import Source, Transaction
+from persistence.engine import Database
 from persistence.keyset import Condition, Nested, of_project
 from persistence.models import METRIC_DEFINITIONS, METRICS
 from persistence.tables import metric_definitions, metrics

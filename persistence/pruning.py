@@ -1,5 +1,6 @@
 """Drops old events; the results, which rest on sums, stay as they are."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from domain.reporting import ONE_CONVERSION
 from persistence.engine import Database
 
 BATCH = 10_000
+NOTICED = 6.0  # seconds until every process knows of a mark, and what it had taken is written
 
 # Marked first: from then on no event of that age is taken any more, so that none counts again.
 _MARK = """
@@ -28,7 +30,9 @@ DELETE FROM ab_metrics WHERE (id, user_id) IN (
 """
 
 
-async def prune(database: Database, before: datetime) -> AsyncIterator[tuple[int, int]]:
+async def prune(
+    database: Database, before: datetime, noticed: float = NOTICED
+) -> AsyncIterator[tuple[int, int]]:
     """How many are gone and how many there were, again and again. That a user converted is kept:
     it happens once."""
     async with database.at_leisure() as connection:
@@ -36,6 +40,7 @@ async def prune(database: Database, before: datetime) -> AsyncIterator[tuple[int
         every = await connection.fetchval(_COUNT, before, ONE_CONVERSION)
         gone = 0
         yield gone, every
+        await asyncio.sleep(noticed if every else 0)
         while dropped := _number(await connection.execute(_DROP, before, ONE_CONVERSION, BATCH)):
             gone += dropped
             yield gone, max(gone, every)

@@ -10,7 +10,7 @@ from domain.reporting import Recorded, Report
 from domain.sums import RunningSums, converted, counts, moved, reported, summed
 from domain.tracking import User
 from persistence import assignments, metrics, sums
-from persistence.engine import Transaction
+from persistence.compiled import Transaction
 
 _Feeding = tuple[MetricDefinition, Metric]
 

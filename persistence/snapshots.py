@@ -14,7 +14,8 @@ from domain.ids import ProjectId
 from domain.snapshots import Period, Snapshot, spread
 from persistence.arrays import among_given, insertion, parameters
 from persistence.columns import TIME
-from persistence.engine import Database, Transaction
+from persistence.compiled import Transaction
+from persistence.engine import Database
 from persistence.keyset import of_project
 from persistence.models import SNAPSHOTS
 from persistence.tables import experiments, snapshots

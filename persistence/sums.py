@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import Insert
 from domain.ids import ProjectId
 from domain.sums import RunningSums, UserTotal
 from persistence.arrays import among_given, insertion, parameters
-from persistence.engine import Database, Transaction
+from persistence.compiled import Transaction
+from persistence.engine import Database
 from persistence.models import RUNNING_SUMS, USER_TOTALS, Model
 from persistence.tables import experiments, running_sums
 

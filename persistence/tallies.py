@@ -27,7 +27,8 @@ from domain.ids import ProjectId
 from domain.sums import OWN
 from domain.variants import Published, Tally
 from persistence.arrays import among_given, bound, unnested
-from persistence.engine import Database, Transaction
+from persistence.compiled import Transaction
+from persistence.engine import Database
 from persistence.tables import experiments, running_sums, variants
 
 _users = func.coalesce(func.sum(running_sums.c.users), 0).label("users")

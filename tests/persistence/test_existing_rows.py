@@ -125,7 +125,7 @@ async def test_existing_users_are_in_the_phase_that_was_open_when_they_came(
 
 
 @pytest.mark.parametrize(
-    "limits", ["NULL, NULL, NULL", "2.5, 3, 24", "NULL, 1e-13, 0.0004", "-1, NULL, 1e-9"]
+    "limits", ["NULL, NULL, NULL", "2.5, 3, 24", "NULL, 1e-13, 0.0004", "7.5, NULL, 24"]
 )
 async def test_what_is_there_already_is_summed_as_a_recount_would(
     url: str, live: asyncpg.Connection, limits: str

@@ -135,7 +135,11 @@ async def test_after_every_storm_the_sums_are_what_the_rows_make(
                 value = random.choice([0.1, -3.0, 8.0])
                 return list(await process.track([shop.report(user, event_id=name, value=value)]))
 
-    answers = await asyncio.gather(*(one_of_them(random.choice(processes)) for _ in range(600)))
+    async def caller(process: Ingest) -> list[object]:
+        return [item for _ in range(10) for item in await one_of_them(process)]
+
+    await processes[0].enrol(shop.users(15))
+    answers = await asyncio.gather(*(caller(process) for process in processes for _ in range(10)))
 
     kinds = {type(item) for answer in answers for item in answer}
     assert kinds == {Assignment, Recorded, NotAssigned}

@@ -24,7 +24,7 @@ BEFORE = NOON - DAY
 
 
 async def pruned(database: Database, before: datetime = BEFORE) -> list[tuple[int, int]]:
-    return [step async for step in prune(database, before)]
+    return [step async for step in prune(database, before, noticed=0.0)]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def test_what_an_unmarked_experiment_takes_meanwhile_stays(
     young, ingest = await open_shop(database, MEASURED), Ingest(database, lambda _: None)
     await ingest.enrol([young.assignment(user_id="eve")])
 
-    async for gone, _ in prune(database, BEFORE):
+    async for gone, _ in prune(database, BEFORE, noticed=0.0):
         if gone == 0:
             await ingest.track([young.report("eve", event_id="e", happened_at=NOON - 5 * DAY)])
 

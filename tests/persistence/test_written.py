@@ -13,7 +13,8 @@ from sqlalchemy import Boolean, QueuePool, bindparam, func, insert, literal, sel
 
 from domain.errors import Unavailable
 from domain.projects import Project
-from persistence.engine import Database, Statement, Transaction
+from persistence.compiled import Statement, Transaction
+from persistence.engine import Database
 from persistence.models import PROJECTS
 from persistence.people_tables import projects
 from tests.factories import make_project
