@@ -165,6 +165,8 @@ async def test_a_type_made_anew_by_a_migration_is_looked_up_again(
           ALTER TABLE ab_experiments ALTER status DROP DEFAULT;
           ALTER TABLE ab_experiments
             ALTER status TYPE experiment_status USING status::text::experiment_status;
+          ALTER TABLE ab_snapshots
+            ALTER status TYPE experiment_status USING status::text::experiment_status;
           DROP TYPE old;
         END $$
         """,
