@@ -55,6 +55,7 @@ class Authentication:
         self._known: OrderedDict[bytes, tuple[Credential, float]] = OrderedDict()
         self._origins: tuple[frozenset[str], float] = (frozenset(), 0.0)
         self._forgotten = 0
+        self._reading: dict[tuple[bytes, int], asyncio.Task[Credential]] = {}
         self._notes: dict[UUID, asyncio.Task[None]] = {}
 
     async def caller(self, token: str) -> Caller:
@@ -62,7 +63,7 @@ class Authentication:
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         credential, until = self._known.get(digest, (None, 0.0))
         if credential is None or self._seconds() >= until or self._is_over(credential):
-            credential = await self._read(token, digest)
+            credential = await self._read_once(token, digest)
         return credential.caller
 
     def forget(self) -> None:
@@ -80,6 +81,17 @@ class Authentication:
             if forgotten == self._forgotten:
                 self._origins = (origins, self._seconds() + REMEMBERED_FOR)
         return "*" in origins or origin in origins
+
+    async def _read_once(self, token: str, hash: bytes) -> Credential:
+        """For all that show it at the same time; not by a look from before a change of ours."""
+        asked = hash, self._forgotten
+        reading = self._reading.get(asked)
+        if reading is None:
+            reading = asyncio.create_task(self._read(token, hash))
+            self._reading[asked] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(asked))
+            reading.add_done_callback(_heard)
+        return await asyncio.shield(reading)
 
     async def _read(self, token: str, hash: bytes) -> Credential:
         now, forgotten = self._clock(), self._forgotten
@@ -118,3 +130,9 @@ class Authentication:
             logger.warning("the use of a key could not be noted")
         finally:
             del self._notes[key]
+
+
+def _heard(reading: "asyncio.Task[Credential]") -> None:
+    """Those hear of a failure who wait for it, if there are any left."""
+    if not reading.cancelled():
+        reading.exception()

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -47,6 +48,7 @@ async def serve(settings: Settings) -> None:
                 stopping.action = workers.stop
                 await workers.run()
                 stopping.done()
+    gc.freeze()  # else the interpreter looks through all of it once more before it ends
     logger.info("stopped")
 
 

@@ -84,7 +84,7 @@ class Database:
             connect_args=arguments,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=max(_PATIENCE - self._connect_timeout, 0.1),
+            pool_timeout=_PATIENCE + _MARGIN,  # each caller's own deadline comes before
             pool_use_lifo=True,
             pool_reset_on_return=None,  # nothing session-wide is ever set
             json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -152,7 +152,7 @@ class Database:
     ) -> Sequence[asyncpg.Record]:
         compiled = self._kept(statement)
         arguments = compiled.arguments(parameters)
-        connection = await self.engine.raw_connection()
+        connection = await self._checked_out(deadline)
         since = time.monotonic()
         try:
             driver = _driver_of(connection)
@@ -167,6 +167,10 @@ class Database:
         connection.close()
         return rows
 
+    async def _checked_out(self, deadline: float) -> PoolProxiedConnection:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await self.engine.raw_connection()
+
     def _kept(self, statement: Statement) -> Compiled:
         compiled = self._compiled.get(statement)
         if compiled is None:
@@ -176,7 +180,7 @@ class Database:
     async def _transacted(
         self, deadline: float, work: Callable[[Transaction], Awaitable[Result]]
     ) -> Result:
-        connection = await self.engine.raw_connection()
+        connection = await self._checked_out(deadline)
         since = time.monotonic()
         driver = _driver_of(connection)
         cut = asyncio.get_running_loop().call_later(deadline - since, self._cut, driver, since)
