@@ -28,8 +28,8 @@ test-clients: install ## run the clients of others against a real server; needs 
 test-browser: install ## run tracker.js in Chromium against a real server; needs Node 20 and Chromium
 	@$(call node_tests,tests/browser)
 
-soak: install ## the long forms of the tests about faults, load and chance
-	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking $(ARGS)
+soak: install .venv/gbstats ## the long forms of the tests about faults, load and chance; needs Python 3.11
+	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking tests/domain/analysis $(ARGS)
 
 check: install ## lint, format, types, import contracts, schema.graphql and migrations
 	$(BIN)/ruff check
@@ -52,10 +52,14 @@ format: install ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
 
+.venv/gbstats: install
+	@$(BIN)/python -m venv $@ && $@/bin/pip install -q --disable-pip-version-check gbstats==0.8.0
+
 bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks mapping
 	@$(BIN)/python -m benchmarks authentication
 	@$(BIN)/python -m benchmarks tracker
+	@$(BIN)/python -m benchmarks results
 
 lock: install ## write requirements.lock from pyproject.toml; ARGS=--upgrade
 	@$(BIN)/pip-compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \

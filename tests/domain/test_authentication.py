@@ -259,3 +259,26 @@ async def settled() -> None:
     """What was begun beside the requests has had its turns."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+async def test_all_who_show_one_key_at_the_same_time_share_one_look(
+    authentication: Authentication, store: FakeCredentials
+) -> None:
+    callers = await asyncio.gather(*(authentication.caller(KEY.text) for _ in range(100)))
+
+    assert set(callers) == {US}
+    assert store.reads == 1
+
+
+async def test_a_look_from_before_a_change_is_not_shared_after_it(
+    authentication: Authentication, store: FakeCredentials
+) -> None:
+    early = asyncio.create_task(authentication.caller(KEY.text))
+    await checkpoint()
+    store.keys.clear()
+    authentication.forget()
+
+    with pytest.raises(Unauthenticated):
+        await authentication.caller(KEY.text)
+    await asyncio.gather(early, return_exceptions=True)
+    assert store.reads == 2
