@@ -52,7 +52,7 @@ format: install ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
 
-.venv/gbstats: install
+.venv/gbstats: | install
 	@$(BIN)/python -m venv $@ && $@/bin/pip install -q --disable-pip-version-check gbstats==0.8.0
 
 bench: install ## measure; the figures of docs/performance.md

@@ -1,7 +1,7 @@
 """How the values of each Python type are stored and read, and in which columns."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,106 +9,54 @@ from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin
 from uuid import UUID
 
-import orjson
 from sqlalchemy import BigInteger, Boolean, DateTime, Double, Enum, LargeBinary, Numeric, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from domain.ids import NIL
+from persistence.documents import Documents
+from persistence.kind import INT64, Kind, Unstorable, fault, said
 
-_INT64 = range(-(2**63), 2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
-
-
-class Unstorable(Exception):
-    """Its text is what cannot be stored: a type, or what is wrong with the value."""
-
-
-class Kind:
-    """Values that the driver takes and returns as they are, and what NULL stands for."""
-
-    def __init__(self, python: type, column: type[TypeEngine[Any]], empty: object) -> None:
-        self.name = python.__name__
-        self.empty = empty
-        self._python = python
-        self._column = column
-
-    def fits(self, column: TypeEngine[Any]) -> bool:
-        return isinstance(column, self._column)
-
-    def storable(self, value: object) -> object:
-        """As Core takes it in `values`."""
-        if type(value) is not self._python:
-            raise Unstorable(_said(value))
-        return value
-
-    def packed(self, value: object) -> object:
-        """As an element of an array: what the driver itself takes."""
-        return self.storable(value)
-
-    def are_plain(self, values: Sequence[Any]) -> bool:
-        """Whether they can be packed as they are, as far as a glance at all of them tells."""
-        return self._are_of_the_type(values)
-
-    def _are_of_the_type(self, values: Sequence[Any]) -> bool:
-        return set(map(type, values)) <= {self._python}
-
-    def read(self, value: object) -> object:
-        if value is None:
-            return self.empty
-        if not isinstance(value, self._python):
-            raise ValueError(f"{_said(value)} is no {self.name}")
-        return value
-
-    def conversion(self, value: str, is_optional: bool) -> str:
-        """What the loop does with the variable `value`; any exception makes it read slowly."""
-        return "" if is_optional else f"if {value} is None: {value} = empty_{value}"
-
-    def globals(self, value: str) -> dict[str, object]:
-        return {f"empty_{value}": self.empty}
-
-    def read_all(self, values: Iterable[Any]) -> Sequence[object]:
-        return [self.read(value) for value in values]
 
 
 class _Ids(Kind):
     def storable(self, value: object) -> object:
         if not isinstance(value, UUID):
-            raise Unstorable(_said(value))
+            raise Unstorable(said(value))
         return value
 
 
 class _Texts(Kind):
     def storable(self, value: object) -> object:
-        if type(value) is not str or _fault(value):
-            raise Unstorable(_said(value))
+        if type(value) is not str or fault(value):
+            raise Unstorable(said(value))
         return value
 
     def are_plain(self, values: Sequence[Any]) -> bool:
-        return self._are_of_the_type(values) and not _fault("".join(values))
+        return self._are_of_the_type(values) and not fault("".join(values))
 
 
 class _Integers(Kind):
     def storable(self, value: object) -> object:
-        if type(value) is not int or value not in _INT64:
-            raise Unstorable(_said(value))
+        if type(value) is not int or value not in INT64:
+            raise Unstorable(said(value))
         return value
 
     def are_plain(self, values: Sequence[Any]) -> bool:
-        return self._are_of_the_type(values) and all(map(_INT64.__contains__, values))
+        return self._are_of_the_type(values) and all(map(INT64.__contains__, values))
 
 
 class _Floats(Kind):
     def storable(self, value: object) -> object:
         if not isinstance(value, float | int) or isinstance(value, bool):
-            raise Unstorable(_said(value))
+            raise Unstorable(said(value))
         try:
             number = float(value)
         except OverflowError:
-            raise Unstorable(_said(value)) from None
+            raise Unstorable(said(value)) from None
         if not math.isfinite(number):
-            raise Unstorable(_said(value))
+            raise Unstorable(said(value))
         return number
 
     def are_plain(self, values: Sequence[Any]) -> bool:
@@ -118,7 +66,7 @@ class _Floats(Kind):
 class _Decimals(Kind):
     def storable(self, value: object) -> object:
         if not isinstance(value, Decimal) or not value.is_finite():
-            raise Unstorable(_said(value))
+            raise Unstorable(said(value))
         return value
 
     def are_plain(self, values: Sequence[Any]) -> bool:
@@ -133,7 +81,7 @@ class _Times(Kind):
 
     def storable(self, value: object) -> object:
         if not isinstance(value, datetime):
-            raise Unstorable(_said(value))
+            raise Unstorable(said(value))
         if value.utcoffset() is None:
             raise Unstorable("datetime without a timezone")
         try:
@@ -156,53 +104,6 @@ class _Times(Kind):
     def conversion(self, value: str, is_optional: bool) -> str:
         empty = "pass" if is_optional else f"{value} = empty_{value}"
         return f"if {value} is None: {empty}\nelif {value}.tzinfo is None: raise ValueError"
-
-
-class Documents(Kind):
-    """Objects, lists or both; they come from the driver as text."""
-
-    def __init__(self, types: frozenset[type]) -> None:
-        super().__init__(dict if dict in types else list, JSONB, None)
-        self.name = " | ".join(sorted(kind.__name__ for kind in types))
-        self._types = types
-
-    def storable(self, value: object) -> object:
-        self.packed(value)
-        return value
-
-    def are_plain(self, values: Sequence[Any]) -> bool:
-        return not values
-
-    def packed(self, value: object) -> object:
-        if type(value) not in self._types:
-            raise Unstorable(_said(value))
-        if not value:
-            return "{}" if type(value) is dict else "[]"
-        text = _json(value)
-        if text is None:
-            raise Unstorable(_culprit(value))
-        return text
-
-    def read(self, value: object) -> object:
-        document = orjson.loads(value) if isinstance(value, str) else value
-        if document is None:
-            return self._python()
-        if type(document) not in self._types:
-            raise ValueError(f"{_said(document)} is no {self.name}")
-        return document
-
-    def conversion(self, value: str, is_optional: bool) -> str:
-        return f"if {value} is not None: {value} = read_{value}({value})" if is_optional else ""
-
-    def globals(self, value: str) -> dict[str, object]:
-        return {f"read_{value}": self.read}
-
-    def read_all(self, values: Iterable[Any]) -> Sequence[object]:
-        """As one list of documents: parsing each by itself took twice as long."""
-        documents: list[object] = orjson.loads(f"[{','.join(values)}]")
-        if not self._types.issuperset(map(type, documents)):
-            raise ValueError
-        return documents
 
 
 class _Choices(Kind):
@@ -282,57 +183,3 @@ def _kind(types: list[object]) -> Kind | None:
     if isinstance(only, type) and issubclass(only, StrEnum):
         return _Choices(only)
     return _KINDS.get(only)
-
-
-def _said(value: object) -> str:
-    """Its type, and what is wrong with it where a value of that type may be right."""
-    match value:
-        case None:
-            return "None"
-        case float() if not math.isfinite(value):
-            return str(value)
-        case Decimal() if not value.is_finite():
-            return str(value)
-        case int() if value not in _INT64:
-            return "int beyond 64 bits"
-        case str() if fault := _fault(value):
-            return f"str with {fault}"
-    return type(value).__name__
-
-
-def _fault(text: str) -> str:
-    """What no text in the database can hold."""
-    if "\0" in text:
-        return "NUL"
-    try:
-        text.isascii() or text.encode()
-    except UnicodeEncodeError:
-        return "half a character"
-    return ""
-
-
-def _json(value: object) -> str | None:
-    """The document as text, if what is read back will be the same."""
-    try:
-        text = orjson.dumps(value)
-    except TypeError:
-        return None
-    if orjson.loads(text) != value or (b"\\u0000" in text and _has_nul(value)):
-        return None
-    return text.decode()
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_has_nul(part) for part in (*value.keys(), *value.values()))
-    if isinstance(value, list):
-        return any(_has_nul(part) for part in value)
-    return isinstance(value, str) and "\0" in value
-
-
-def _culprit(value: object, depth: int = 20) -> str:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in parts:
-        if depth and _json(part) is None:
-            return _culprit(part, depth - 1)
-    return _said(value)

@@ -23,7 +23,9 @@ from domain.sums import RunningSums, UserTotal
 from domain.variants import Variant
 from persistence import people_tables, tables
 from persistence.columns import metadata as all_tables
-from persistence.kinds import Documents, Unstorable, kind_of
+from persistence.documents import Documents
+from persistence.kind import Unstorable
+from persistence.kinds import kind_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

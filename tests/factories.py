@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -32,8 +31,6 @@ from domain.metrics import (
 )
 from domain.people import Membership, Session, User
 from domain.projects import Plan, Project
-from domain.snapshots import Snapshot
-from domain.sums import OWN, RunningSums, UserTotal
 from domain.variants import Variant
 
 HER_PASSWORD = "what Ada knows"  # noqa: S105
@@ -269,34 +266,3 @@ def make_metric(**changes: Any) -> Metric:
         created_at=NOON,
     )
     return replace(metric, **changes)
-
-
-def make_user_total(**changes: Any) -> UserTotal:
-    total = UserTotal(
-        experiment_id=NIL, user_id="user-1", metric_id=NIL, total=Decimal("12.5"), events=2
-    )
-    return replace(total, **changes)
-
-
-def make_running_sums(**changes: Any) -> RunningSums:
-    sums = RunningSums(
-        experiment_id=NIL, variant_id=NIL, metric_id=OWN, phase=1, stripe=0, users=10
-    )
-    return replace(sums, **changes)
-
-
-def make_snapshot(**changes: Any) -> Snapshot:
-    snapshot = Snapshot(
-        experiment_id=NIL,
-        number=1,
-        taken_at=NOON,
-        revision=1,
-        status=ExperimentStatus.ACTIVE,
-        active=[],
-        sums=[],
-        fixed=None,
-        standing={},
-        alarmed=False,
-        is_kept=False,
-    )
-    return replace(snapshot, **changes)

@@ -43,10 +43,13 @@ class FakeSnapshots:
         return {one.experiment_id: one for one in self.held if one.experiment_id in experiments}
 
     async def at(self, project: ProjectId, experiment: UUID, moment: datetime) -> Snapshot | None:
-        raise NotImplementedError
+        await checkpoint()
+        taken = [one for one in self.held if one.taken_at <= moment]
+        return next((one for one in reversed(taken) if one.experiment_id == experiment), None)
 
     async def between(self, project: ProjectId, experiment: UUID, period: Period) -> list[Snapshot]:
-        raise NotImplementedError
+        await checkpoint()
+        return [one for one in self.held if period.start <= one.taken_at <= period.end]
 
     async def add(self, snapshot: Snapshot) -> bool:
         await checkpoint()

@@ -26,9 +26,8 @@ from tests.factories import (
     make_assignment,
     make_metric,
     make_metric_definition,
-    make_running_sums,
-    make_user_total,
 )
+from tests.sums import make_running_sums, make_user_total
 
 HOUR = timedelta(hours=1)
 BINARY, SUM, COUNT, MEAN = MetricAggregation

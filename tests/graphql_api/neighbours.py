@@ -45,9 +45,9 @@ from tests.factories import (
     make_metric_definition,
     make_phase,
     make_project,
-    make_running_sums,
     make_variant,
 )
+from tests.sums import make_running_sums
 
 LONG_AGO = NOON - timedelta(days=1000)
 FAR_AWAY = NOON + timedelta(days=365_000)

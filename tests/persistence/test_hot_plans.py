@@ -7,11 +7,11 @@ from domain.sums import OWN, STRIPES, RunningSums
 from persistence.engine import Database
 from persistence.ingest import Ingest
 from persistence.tallies import Tallies
-from tests.factories import make_running_sums, make_user_total
 from tests.persistence.servers import ask
 from tests.persistence.shops import MEASURED, Shop, event_of, open_shop
 from tests.persistence.statements import Statement, counted
 from tests.putting import put_assignments, put_metrics, put_running_sums, put_user_totals
+from tests.sums import make_running_sums, make_user_total
 
 USERS = 1000
 PER_USER = ("ab_assignments", "ab_metrics", "ab_user_totals")

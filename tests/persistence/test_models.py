@@ -44,15 +44,13 @@ from tests.factories import (
     make_metric_definition,
     make_phase,
     make_project,
-    make_running_sums,
     make_session,
-    make_snapshot,
     make_user,
-    make_user_total,
     make_variant,
 )
 from tests.persistence.graphs import stored, stored_experiment, stored_project
 from tests.persistence.things import MAYBES, THINGS, Colour, MaybeThing, Size, Thing, thing_columns
+from tests.sums import make_running_sums, make_snapshot, make_user_total
 
 
 def differences(*models: Model[Any], metadata: MetaData | None = None) -> list[str]:
