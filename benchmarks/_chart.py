@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-WIDTH, HEIGHT = 720, 400
+WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 56
 COLOURS = ("#c2410c", "#0f766e")
+TITLE = "Tests of two equal variants that were called different at some look"
 STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#1f2937}"
+    "text{font:13px system-ui,sans-serif;fill:#1f2937}.title{font-weight:600}"
     ".grid{stroke:#e5e7eb}.axis{stroke:#6b7280}"
     ".allowed{stroke:#6b7280;stroke-dasharray:6 4}"
     ".line{fill:none;stroke-width:2.5;stroke-linejoin:round}"
@@ -21,7 +22,7 @@ def drawn(looks: Sequence[int], lines: Mapping[str, Sequence[float]], *, allowed
         "<title>False positives of tests without a difference, by the number of looks</title>",
         f"<style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 24, "Tests of two equal variants that were called different at some look"),
+        f'<text class="title" x="{LEFT}" y="26">{TITLE}</text>',
         *_grid(looks, top),
         *_allowed(allowed, top),
     ]
@@ -36,7 +37,7 @@ def _grid(looks: Sequence[int], top: float) -> list[str]:
     return [
         *(f'<path class="grid" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>' for _, y in tenths),
         *(_text(LEFT - 8, y + 4, f"{tenth * 10} %", "end") for tenth, y in tenths),
-        *(_text(_x(number, looks), floor + 20, str(number), "middle") for number in looks),
+        *(_text(_x(number, looks), floor + 20, f"{number:,}", "middle") for number in looks),
         _text(middle, HEIGHT - 14, "looks, evenly spaced, up to 20,000 users an arm", "middle"),
         f'<path class="axis" d="M{LEFT} {floor}H{WIDTH - RIGHT}"/>',
     ]
@@ -58,11 +59,13 @@ def _line(
         (_x(number, looks), _y(share, top)) for number, share in zip(looks, shares, strict=True)
     ]
     path = "L".join(f"{x} {y}" for x, y in points)
-    x, y = points[len(points) // 2] if shares[-1] > top / 2 else points[3]
+    (x, y), anchor = (
+        (points[len(points) // 2], "end") if shares[-1] > top / 2 else (points[3], "middle")
+    )
     return [
         f'<path class="line" stroke="{colour}" d="M{path}"/>',
         *(f'<circle cx="{cx}" cy="{cy}" r="3.5" fill="{colour}"/>' for cx, cy in points),
-        _text(x - 10, y - 8, f'<tspan style="fill:{colour}">{name}</tspan>', "end"),
+        _text(x - 10, y - 8, f'<tspan style="fill:{colour}">{name}</tspan>', anchor),
     ]
 
 

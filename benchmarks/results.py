@@ -51,6 +51,8 @@ fragment E on Effect { estimate anytime { ...N } fixed { ...N } credible { ...I 
 
 _ROOT = Path(__file__).parents[1]
 _SCAN_TIME = 0.3  # seconds of a round, if more than one fits in
+_MAY_BE_NULL = ("capLow", "capHigh", "windowHours", "nonInferiorityMargin", "label")
+_ALL_GATES_OPEN = 1000  # users of a variant
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -80,10 +82,10 @@ async def _reported(sizes: Sequence[int], rounds: int, seconds: float) -> Mappin
         answers = {each.name: await _answer(server, each) for each in every}
         figures = await _rounds(server, connection, every, rounds, seconds)
         await connection.close()
+        report = {name: dict(_rows(every, figures, arms)) for arms, name in NAMES.items()}
+        _print_table(every, report, answers)
         echo(_verified(server))
-    report = {name: dict(_rows(every, figures, arms)) for arms, name in NAMES.items()}
     flat = {arms: _flat(report[name]) for arms, name in NAMES.items()}
-    _print_table(every, report, answers)
     for arms, ratio in flat.items():
         slowest = max(row["p50"] for row in report[NAMES[arms]].values())
         echo(
@@ -107,24 +109,19 @@ async def _answer(server: Served, which: Filled) -> bytes:
     if int(results["totalAssignments"]) != which.users:
         raise SystemExit(f"{which.name} has other results: {results['totalAssignments']} users")
     absent = [place for place in _nulls(results["metrics"]) if place not in _MAY_BE_NULL]
-    if absent and which.users >= 1000 * which.arms:
+    if absent and which.users >= _ALL_GATES_OPEN * which.arms:
         raise SystemExit(f"{which.name} has no {', '.join(sorted(set(absent)))}")
     return answer.content
 
 
-_MAY_BE_NULL = ("capLow", "capHigh", "windowHours", "nonInferiorityMargin", "label")
-
-
 def _nulls(value: object) -> Iterator[str]:
-    match value:
-        case dict():
-            for name, held in value.items():
-                if held is None:
-                    yield name
-                yield from _nulls(held)
-        case list():
-            for held in value:
-                yield from _nulls(held)
+    """The names of the fields that are null, at any depth."""
+    if isinstance(value, dict):
+        yield from (name for name, held in value.items() if held is None)
+        value = list(value.values())
+    if isinstance(value, list):
+        for held in value:
+            yield from _nulls(held)
 
 
 async def _rounds(
@@ -165,7 +162,6 @@ def _load(server: Served, which: Filled, seconds: float) -> Load:
 
 def _verified(server: Served) -> str:
     """By the command of the server itself, which counts the rows in its own way."""
-    # The folder is asked for by name: a Unix socket needs no password of its own.
     told = subprocess.run(
         [sys.executable, "-m", "graphql_api.cli", "verify"],
         cwd=_ROOT,

@@ -168,19 +168,20 @@ class Authoring:
             edit = decision(design, now=deed.at)
             if edit.is_empty:
                 return seen
-            closing = await self._closing(seen, edit)
+            closing = await self._closing(seen, edit, deed.at)
             if closing is not None:
                 edit = lifecycle.concluded(edit, closing)
+                deed = replace(deed, at=max(deed.at, closing.snapshot.taken_at))
             saved = await self._experiments.save(caller.project, seen, edit, deed, closing)
             if saved is not None:
                 self._announce(saved)
                 return saved
 
-    async def _closing(self, seen: Experiment, edit: Edit) -> Closing | None:
+    async def _closing(self, seen: Experiment, edit: Edit, at: datetime) -> Closing | None:
         status = edit.changes.status
         if status is UNSET or self._closings is None:
             return None
-        return await self._closings.of(seen.project_id, seen.id, status)
+        return await self._closings.of(seen.project_id, seen.id, status, at)
 
     async def _find(self, project: ProjectId, key: ExperimentKey) -> Experiment:
         found: Collection[Experiment] = ()

@@ -48,13 +48,16 @@ class Checks:
 
     def number(self, path: Path, value: float | None, low: float, high: float) -> None:
         if value is not None and not low <= value <= high:
-            self.refuse(path, f"is {_said(value)}: it must be from {_said(low)} to {_said(high)}")
+            where = _one_sided(low, high, ("at least", "at most"))
+            where = where or f"from {_said(low)} to {_said(high)}"
+            self.refuse(path, f"is {_said(value)}: it must be {where}")
 
     def inside(self, path: Path, value: float | None, low: float, high: float) -> None:
         if value is not None and not low < value < high:
-            self.refuse(
-                path, f"is {_said(value)}: it must lie between {_said(low)} and {_said(high)}"
-            )
+            where = _one_sided(low, high, ("be above", "be below"))
+            where = where or f"lie between {_said(low)} and {_said(high)}"
+            finite = " and finite" if abs(value) == math.inf and value in (low, high) else ""
+            self.refuse(path, f"is {_said(value)}: it must {where}{finite}")
 
     def document(self, path: Path, value: Json | None) -> None:
         if value is not None and (fault := _document_fault(value)):
@@ -92,6 +95,15 @@ def _said(value: float) -> str:
         return f"{value:.15g}"
     except OverflowError:
         return "too large"
+
+
+def _one_sided(low: float, high: float, words: tuple[str, str]) -> str | None:
+    """None where both bounds are numbers: nobody is told of infinity."""
+    if high == math.inf:
+        return f"{words[0]} {_said(low)}"
+    if low == -math.inf:
+        return f"{words[1]} {_said(high)}"
+    return None
 
 
 def _document_fault(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,15 +37,15 @@ class Closing:
 
     def significance(self, winner: str | None) -> float | None:
         """The adjusted p-value, valid at any time, of the winner's headline effect; of the
-        strongest one where nobody or the control wins. None where nothing can be told."""
+        strongest one where nobody or the control wins. None where nothing can be told, as of a
+        winner that has been deactivated: nothing compares it."""
         primary = next(
             each for each in self.results.metrics if each.metric.role is MetricRole.PRIMARY
         )
         found = {each.variant.name: _p_value(primary, each) for each in primary.comparisons}
-        known = [value for value in found.values() if value is not None]
-        if winner in found:
-            return found[winner]
-        return min(known, default=None)
+        if winner is None or winner in {each.control.name for each in primary.comparisons}:
+            return min((value for value in found.values() if value is not None), default=None)
+        return found.get(winner)
 
 
 class Closings:
@@ -52,21 +53,25 @@ class Closings:
         self._results = results
 
     async def of(
-        self, project: ProjectId, experiment: UUID, status: ExperimentStatus
+        self, project: ProjectId, experiment: UUID, status: ExperimentStatus, at: datetime
     ) -> Closing | None:
         """None where the experiment is gone."""
-        looks = await self._results.looks(project, [experiment])
+        looks = await self._results.looks(project, [experiment], at)
         for subject, observed in looks.values():
             return closing(subject, observed, status)
         return None
 
 
 def closing(subject: Subject, observed: Observed, status: ExperimentStatus) -> Closing:
-    """As it is from the transition on, which makes it the next version."""
+    """As it is from the transition on, which makes it the next version. It is no older than what
+    was found last: another server's clock may be ahead."""
+    moment = observed.as_of if subject.last is None else max(observed.as_of, subject.last.taken_at)
     experiment = replace(observed.experiment, status=status)
     if status is ExperimentStatus.COMPLETED:
-        experiment = replace(experiment, completed_at=observed.as_of)
-    observed = replace(observed, experiment=experiment, revision=observed.revision + 1)
+        experiment = replace(experiment, completed_at=moment)
+    observed = replace(
+        observed, experiment=experiment, as_of=moment, revision=observed.revision + 1
+    )
     evaluation = evaluate(observed)
     return Closing(
         snapshot=taken(subject, observed, evaluation, is_kept=True),

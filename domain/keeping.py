@@ -2,6 +2,7 @@
 while data arrives."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,13 +18,17 @@ from domain.ids import ProjectId
 from domain.results import Results, Subject
 from domain.snapshots import RunningStore, Snapshot, SnapshotStore
 
+logger = logging.getLogger(__name__)
+
 PAUSE = 5.0  # seconds
 LOOK_EVERY = timedelta(minutes=1)
 TAKE_EVERY = timedelta(minutes=15)
+ALL_EVERY = timedelta(hours=1)
 
 
 class Keeper:
-    """Looks at an experiment that has changed, at most once a minute."""
+    """Looks at an experiment that has changed, at most once a minute, and once an hour at all that
+    run."""
 
     def __init__(
         self,
@@ -31,25 +36,34 @@ class Keeper:
         running: RunningStore,
         snapshots: SnapshotStore,
         clock: Callable[[], datetime],
+        pause: float = PAUSE,
     ) -> None:
         self._results = results
         self._running = running
         self._snapshots = snapshots
         self._clock = clock
+        self._pause = pause
         self._changed: set[UUID] = set()
         self._looked: dict[UUID, datetime] = {}
+        self._noticed_all: datetime | None = None
 
     def notice(self, experiments: Iterable[UUID]) -> None:
         self._changed.update(experiments)
 
     async def run(self) -> None:
-        """Begins with all that runs: what a process that was killed had noticed is lost."""
-        with suppress(Unavailable):
-            self.notice(await self._running.running())
         while True:
             with suppress(Unavailable):
+                await self._notice_all()
                 await self.keep()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
+
+    async def _notice_all(self) -> None:
+        """Once an hour, for some things become true by time alone; and first of all, because what
+        a process that was killed had noticed is lost."""
+        now, last = self._clock(), self._noticed_all
+        if last is None or now - last >= ALL_EVERY:
+            self.notice(await self._running.running())
+            self._noticed_all = now
 
     async def keep(self) -> None:
         now = self._clock()
@@ -59,14 +73,20 @@ class Keeper:
         running = await self._running.running()
         for experiment in due:
             self._changed.discard(experiment)
-            try:
-                if experiment in running:
-                    await self._look(running[experiment], experiment)
-            except Unavailable:
-                self._changed.add(experiment)
-                raise
+            if experiment in running:
+                await self._try(running[experiment], experiment)
         self._looked = {each: at for each, at in self._looked.items() if each in running}
         self._looked |= dict.fromkeys(due & running.keys(), now)
+
+    async def _try(self, project: ProjectId, experiment: UUID) -> None:
+        """What is wrong with one of them is no reason to stop looking at the others."""
+        try:
+            await self._look(project, experiment)
+        except Unavailable:
+            self._changed.add(experiment)
+            raise
+        except Exception:
+            logger.exception("the results of %s could not be kept: tried again later", experiment)
 
     async def _look(self, project: ProjectId, experiment: UUID) -> None:
         for subject, observed in (await self._results.looks(project, [experiment])).values():

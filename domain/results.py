@@ -135,11 +135,12 @@ class Results:
         }
 
     async def looks(
-        self, project: ProjectId, ids: Collection[UUID]
+        self, project: ProjectId, ids: Collection[UUID], at: datetime | None = None
     ) -> Mapping[UUID, tuple[Subject, Observed]]:
+        """As of that moment, which is now by the clock of whoever asks."""
         subjects = await self._subjects(project, ids)
         rows = await self._sums.by_experiments(project, subjects.keys())
-        now = self._clock()
+        now = self._clock() if at is None else at
         return {
             key: (subject, _present(subject, rows.get(key, ()), now))
             for key, subject in subjects.items()

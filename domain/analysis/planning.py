@@ -160,4 +160,4 @@ def _check_reach(checks: Checks, needed: float, wanted: SampleSizeInput) -> None
             ("minimum_detectable_effect",), "is too small: it takes more than 10^15 users"
         )
     elif wanted.users_per_day and needed * wanted.variants / wanted.users_per_day > _MOST_DAYS:
-        checks.refuse(("users_per_day",), "are so few that the test would never end")
+        checks.refuse(("users_per_day",), "is so small that the test would never end")

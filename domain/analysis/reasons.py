@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from domain.analysis.comparison import MIN_CONVERSIONS, MIN_USERS
 from domain.analysis.evidence import (
     ArmDecision,
     ArmEvidence,
@@ -12,7 +13,7 @@ from domain.analysis.evidence import (
 from domain.analysis.notes import ResultNote
 from domain.analysis.sample_ratio import SampleRatioState
 from domain.analysis.wording import effect, is_or_are, listed, margin, number
-from domain.metrics import MetricAggregation
+from domain.metrics import EffectScale, MetricAggregation, MetricDefinition
 from domain.variants import Variant
 
 
@@ -46,20 +47,21 @@ def better(arm: ArmEvidence) -> str:
 
 
 def leads(arm: ArmEvidence, missing: str) -> str:
-    return f"{_ahead(arm)}, but {missing}."
+    return (
+        f"{arm.variant.name} is ahead of {arm.control.name}: {effect(arm.primary)}, but {missing}."
+    )
 
 
 def ended_leading(arm: ArmEvidence, missing: str) -> str:
-    return f"{_ahead(arm)}, but the test has run its course and {missing}."
-
-
-def _ahead(arm: ArmEvidence) -> str:
-    return f"{arm.variant.name} is ahead of {arm.control.name}: {effect(arm.primary)}"
+    return (
+        f"The test has run its course with {arm.variant.name} ahead of {arm.control.name}: "
+        f"{effect(arm.primary)}, but {missing}."
+    )
 
 
 def guardrail_open(guardrail: MetricEvidence) -> str:
     if guardrail.bounds is None:
-        return f"it is too early to say whether {guardrail.metric.name} suffered"
+        return f"it is too early to say whether {guardrail.metric.name} got worse"
     return f"{effect(guardrail)}, which does not rule out harm"
 
 
@@ -70,15 +72,19 @@ def split_doubtful(state: SampleRatioState) -> str:
 
 
 def runs_too_short(seen: Circumstances) -> str:
-    return (
-        f"it has run for {number(max(0.0, seen.days))} of at least "
-        f"{number(seen.minimum_days).removesuffix('.0')} days"
-    )
+    return f"it has run for {_days(seen.days)}, and needs at least {seen.minimum_days:g} days"
+
+
+def _days(days: float) -> str:
+    """No more than have passed."""
+    if days < 1.0:
+        return "less than a day"
+    return "1 day" if days < 2.0 else f"{int(days)} days"
 
 
 def no_difference(arm: ArmEvidence) -> str:
     return (
-        f"{arm.variant.name} makes no difference that was planned to matter: "
+        f"{arm.variant.name} makes no difference as large as the test was planned to find: "
         f"{effect(arm.primary)} than with {arm.control.name}."
     )
 
@@ -86,41 +92,60 @@ def no_difference(arm: ArmEvidence) -> str:
 def ended_open(arm: ArmEvidence) -> str:
     return (
         "The test has run its course, and "
-        f"{arm.variant.name} cannot be told from {arm.control.name}: {effect(arm.primary)}."
+        f"{arm.variant.name} cannot be told apart from {arm.control.name}: {effect(arm.primary)}."
     )
 
 
 def open_yet(arm: ArmEvidence) -> str:
-    return f"{arm.variant.name} cannot be told from {arm.control.name} yet: {effect(arm.primary)}."
+    return (
+        f"{arm.variant.name} cannot be told apart from {arm.control.name} yet: "
+        f"{effect(arm.primary)}."
+    )
 
 
 def too_early(arm: ArmEvidence) -> str:
+    if ResultNote.NOT_FOR_BANDITS in arm.primary.notes:
+        return _not_for_bandits(arm)
     return f"It is too early to judge {arm.variant.name}: {_wanting(arm)}."
 
 
 def ended_early(arm: ArmEvidence) -> str:
+    if ResultNote.NOT_FOR_BANDITS in arm.primary.notes:
+        return _not_for_bandits(arm)
+    return f"The test ran its course before {arm.variant.name} could be judged: {_wanting(arm)}."
+
+
+def _not_for_bandits(arm: ArmEvidence) -> str:
     return (
-        f"The test has run its course before {arm.variant.name} could be judged: {_wanting(arm)}."
+        f"{arm.variant.name} is not judged against {arm.control.name}: the traffic follows the "
+        "results, which would distort the comparison."
     )
 
 
 def _wanting(arm: ArmEvidence) -> str:
     """What is missing before there can be bounds."""
-    metric, both = arm.primary.metric, f"{arm.variant.name} and {arm.control.name}"
-    be, notes = is_or_are(metric.name), arm.primary.notes
-    if ResultNote.NOT_FOR_BANDITS in notes:
-        return "the traffic follows the results, which a plain comparison does not allow for"
+    metric, notes = arm.primary.metric, arm.primary.notes
+    name, both = metric.name, f"{arm.variant.name} and {arm.control.name}"
+    be = is_or_are(name)
     if ResultNote.NO_USERS in notes:
         return f"users are needed in both {both}"
     if ResultNote.BASELINE_NOT_POSITIVE in notes:
-        return f"{metric.name} {be} not above 0 in both {both}, so there are no percentages"
+        have = "have" if be == "are" else "has"
+        return f"{name} {have} to be above 0 on average in both {both} to be compared in per cent"
+    if ResultNote.ZERO_VARIANCE in notes:
+        return f"{name} {be} the same for every user of {both}"
+    return f"{both} each need at least {_enough(metric)}"
+
+
+def _enough(metric: MetricDefinition) -> str:
+    name, is_relative = metric.name, metric.scale is EffectScale.RELATIVE
     if metric.aggregation is MetricAggregation.BINARY:
-        return f"{metric.name} {_need(be)} 25 users with and 25 without one in both {both}"
-    return f"{metric.name} {_need(be)} 100 users and less scatter in both {both}"
-
-
-def _need(be: str) -> str:
-    return "need" if be == "are" else "needs"
+        some = MIN_CONVERSIONS
+        users = f"{some} users" if is_relative else f"{MIN_USERS} users, with {some}"
+        return f"{users} who count towards {name} and {some} who do not"
+    vary = "vary" if is_or_are(name) == "are" else "varies"
+    more = f", and more if {name} {vary} widely from user to user" if is_relative else ""
+    return f"{MIN_USERS} users{more}"
 
 
 def shipped(best: Variant, decided: Sequence[ArmDecision]) -> str:
@@ -130,11 +155,10 @@ def shipped(best: Variant, decided: Sequence[ArmDecision]) -> str:
         for made in decided
         if made.kind is DecisionKind.SHIP and made.variant.id != best.id
     ]
-    return f"{reason} So {_do(rivals)} {listed(rivals)}, by less." if rivals else reason
-
-
-def _do(names: Sequence[str]) -> str:
-    return "does" if len(names) == 1 else "do"
+    if not rivals:
+        return reason
+    win, its = ("wins", "its") if len(rivals) == 1 else ("win", "their")
+    return f"{reason} {listed(rivals)} {win} too, but less of {its} gain is certain."
 
 
 def together(kind: DecisionKind, decided: Sequence[ArmDecision]) -> str:
@@ -148,8 +172,8 @@ def together(kind: DecisionKind, decided: Sequence[ArmDecision]) -> str:
 
 
 _TOGETHER = {
-    DecisionKind.ROLL_BACK: "No variant is safe to keep: {names} do harm.",
+    DecisionKind.ROLL_BACK: "None of the new variants is safe to keep: {names} do harm.",
     DecisionKind.INVESTIGATE: "The numbers of {names} cannot be trusted until they are explained.",
     DecisionKind.KEEP_RUNNING: "There is no winner yet: {names} need more users or time.",
-    DecisionKind.INCONCLUSIVE: "There is no winner: {names} made no difference to act on.",
+    DecisionKind.INCONCLUSIVE: "There is no winner: what {names} showed is not enough to act on.",
 }

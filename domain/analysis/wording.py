@@ -8,6 +8,7 @@ from domain.metrics import EffectScale, MetricAggregation, MetricDefinition
 
 _LARGEST_LOG = 25.0  # some ten digits of per cent; nobody reads more
 _MOST_DECIMALS = 6
+_POINTS = " percentage points"
 
 
 def effect(evidence: MetricEvidence) -> str:
@@ -21,9 +22,9 @@ def _range(metric: MetricDefinition, bounds: Bounds | None) -> str:
         return "not known yet"
     low, high = _shown(metric, bounds.lower), _shown(metric, bounds.upper)
     if bounds.lower > 0.0:
-        return f"{low} to {high} higher"
+        return f"{low.removesuffix(_POINTS)} to {high} higher"
     if bounds.upper < 0.0:
-        return f"{high} to {low} lower"
+        return f"{high.removesuffix(_POINTS)} to {low} lower"
     return f"between {low} lower and {high} higher"
 
 
@@ -39,7 +40,7 @@ def _is_relative(metric: MetricDefinition) -> bool:
 
 def _difference(metric: MetricDefinition, effect: float) -> str:
     if metric.aggregation is MetricAggregation.BINARY:
-        return f"{number(100 * effect)} percentage points"
+        return f"{number(100 * effect)}{_POINTS}"
     return number(effect)
 
 

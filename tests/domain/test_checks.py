@@ -110,6 +110,20 @@ def test_a_number_out_of_bounds_is_named(value: float, said: str) -> None:
     assert number_faults(value, 0, 1) == [f"is {said}: it must be from 0 to 1"]
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "message"),
+    [
+        (-1, 0, math.inf, "is -1: it must be at least 0"),
+        (math.nan, 0, math.inf, "is nan: it must be at least 0"),
+        (3, -math.inf, 2, "is 3: it must be at most 2"),
+    ],
+)
+def test_a_number_with_one_bound_is_told_of_that_alone(
+    value: float, low: float, high: float, message: str
+) -> None:
+    assert number_faults(value, low, high) == [message]
+
+
 def test_a_large_number_is_told_from_its_bound() -> None:
     assert number_faults(1_000_000_001, 1, 1_000_000_000) == [
         "is 1000000001: it must be from 1 to 1000000000"
@@ -121,6 +135,23 @@ def test_a_number_inside_excludes_its_bounds(value: float) -> None:
     assert asked(lambda checks: checks.inside(("alpha",), value, 0, 1)) == [
         (("alpha",), f"is {value:g}: it must lie between 0 and 1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "message"),
+    [
+        (0, 0, math.inf, "is 0: it must be above 0"),
+        (-1.5, -1, math.inf, "is -1.5: it must be above -1"),
+        (math.nan, 0, math.inf, "is nan: it must be above 0"),
+        (2, -math.inf, 2, "is 2: it must be below 2"),
+        (math.inf, 0, math.inf, "is inf: it must be above 0 and finite"),
+        (-math.inf, -math.inf, 2, "is -inf: it must be below 2 and finite"),
+    ],
+)
+def test_inside_with_one_bound_is_told_of_that_alone(
+    value: float, low: float, high: float, message: str
+) -> None:
+    assert asked(lambda checks: checks.inside(("m",), value, low, high)) == [(("m",), message)]
 
 
 def test_infinity_does_not_lie_below_infinity() -> None:

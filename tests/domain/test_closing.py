@@ -73,6 +73,16 @@ def test_its_number_follows_that_of_the_last_one() -> None:
     assert closing(subject(seen, last), seen, COMPLETED).snapshot.number == 42
 
 
+def test_it_is_no_older_than_the_last_one() -> None:
+    seen, later = observed(), NOON + timedelta(seconds=1)
+    last = replace(closed(seen, PAUSED).snapshot, taken_at=later)
+
+    done = closing(subject(seen, last), seen, COMPLETED)
+
+    assert (done.snapshot.taken_at, done.results.as_of) == (later, later)
+    assert done.results.experiment.completed_at == later
+
+
 def test_only_what_ends_it_ends_the_test() -> None:
     level = observed((40, 31, 30))
 
@@ -106,6 +116,21 @@ def test_where_no_treatment_wins_the_significance_is_that_of_the_strongest(
     done = closed(observed((40, 60, 90)))
 
     assert done.significance(winner) == done.significance("c") != done.significance("b")
+
+
+@pytest.mark.parametrize(("winner", "headline"), [("c", None), ("a", "b"), (None, "b")])
+def test_a_winner_that_was_deactivated_has_no_significance(
+    winner: str | None, headline: str | None
+) -> None:
+    seen = observed()
+    retired = replace(
+        seen, variants=[*seen.variants[:2], replace(seen.variants[2], is_active=False)]
+    )
+
+    done = closed(retired)
+
+    assert done.significance("b") is not None
+    assert done.significance(winner) == (headline and done.significance(headline))
 
 
 @pytest.mark.parametrize("winner", ["a", "b", "c", None])

@@ -1,8 +1,6 @@
 """When results are kept. The clock is set by hand; the stores are in memory."""
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -51,7 +49,9 @@ class Server:
             metrics=FakeDefinitions(self.memory),
         )
         results = Results(designs, self.sums, self.snapshots, lambda: self.now)
-        self.keeper = Keeper(results, FakeRunning(self.memory), self.snapshots, lambda: self.now)
+        self.keeper = Keeper(
+            results, FakeRunning(self.memory), self.snapshots, lambda: self.now, pause=0
+        )
 
     def started(self, days: float = 8, **changes: Any) -> Experiment:
         given = {"status": ExperimentStatus.ACTIVE, "started_at": NOON - timedelta(days=days)}
@@ -266,16 +266,3 @@ async def test_a_look_that_the_store_refused_is_taken_later(server: Server) -> N
     server.sums.is_down = False
 
     assert await server.keeps(after=1) == [1]
-
-
-async def test_it_begins_with_all_that_runs(server: Server) -> None:
-    experiment = server.started(days=1)
-    task = asyncio.create_task(server.keeper.run())
-    for _ in range(50):
-        await checkpoint()
-
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-    assert [one.experiment_id for one in server.snapshots.held] == [experiment.id]

@@ -174,14 +174,14 @@ async def test_where_nothing_can_be_told_nobody_wins(graph: Graph) -> None:
     assert (await results(graph))["decision"] == {
         "kind": "INCONCLUSIVE",
         "variant": None,
-        "reason": "The test has run its course before b could be judged: conversion needs 25 "
-        "users with and 25 without one in both b and a.",
+        "reason": "The test ran its course before b could be judged: b and a each need at least 25 "
+        "users who count towards conversion and 25 who do not.",
         "arms": [
             {
                 "variant": {"name": "b"},
                 "kind": "INCONCLUSIVE",
-                "reason": "The test has run its course before b could be judged: conversion "
-                "needs 25 users with and 25 without one in both b and a.",
+                "reason": "The test ran its course before b could be judged: b and a each need "
+                "at least 25 users who count towards conversion and 25 who do not.",
             }
         ],
     }
@@ -252,9 +252,9 @@ class Overtaken(Closings):
         self.looks = 0
 
     async def of(
-        self, project: ProjectId, experiment: UUID, status: ExperimentStatus
+        self, project: ProjectId, experiment: UUID, status: ExperimentStatus, at: datetime
     ) -> Closing | None:
-        found = await super().of(project, experiment, status)
+        found = await super().of(project, experiment, status, at)
         self.looks += 1
         if found is not None and self.looks == 1:
             theirs = replace(found.snapshot, status=ExperimentStatus.ACTIVE, is_kept=False)

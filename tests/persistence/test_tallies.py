@@ -66,7 +66,7 @@ async def move_to(database: Database, shop: Shop, status: ExperimentStatus) -> S
         experiments=experiments, variants=Variants(database), metrics=Metrics(database)
     )
     results = Results(designs, Sums(database), Snapshots(database), lambda: NOON)
-    closing = await Closings(results).of(shop.project, shop.experiment.id, status)
+    closing = await Closings(results).of(shop.project, shop.experiment.id, status, NOON)
     saved = await experiments.save(shop.project, shop.experiment, edit, make_deed(), closing)
     assert saved is not None
     return replace(shop, experiment=saved)

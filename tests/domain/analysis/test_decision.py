@@ -30,7 +30,7 @@ from tests.domain.analysis.deciding import (
     lifts,
     seen,
 )
-from tests.factories import make_metric_definition
+from tests.factories import make_metric_definition, make_variant
 
 
 @pytest.mark.parametrize("edge", [Bounds(lower=0.0, upper=0.2), Bounds(lower=-0.2, upper=0.0)])
@@ -121,7 +121,19 @@ def test_of_two_winners_the_one_that_wins_by_more_is_shipped() -> None:
 
     assert (made.kind, made.variant) == (DecisionKind.SHIP, BOLD)
     assert made.reason == (
-        "bold beats control: clicks are 5.0 % to 10.0 % higher. So does clear, by less."
+        "bold beats control: clicks are 5.0 % to 10.0 % higher. "
+        "clear wins too, but less of its gain is certain."
+    )
+
+
+def test_several_that_win_by_less_are_named_together() -> None:
+    others = [arm(WINS), arm(WINS, variant=make_variant(name="light"))]
+
+    made = decide([arm(lifts(0.05, 0.1), variant=BOLD), *others], seen())
+
+    assert made.reason == (
+        "bold beats control: clicks are 5.0 % to 10.0 % higher. "
+        "clear and light win too, but less of their gain is certain."
     )
 
 
@@ -137,7 +149,7 @@ def test_only_if_all_do_harm_is_the_experiment_taken_back() -> None:
 
     assert (both.kind, both.reason) == (
         DecisionKind.ROLL_BACK,
-        "No variant is safe to keep: clear and bold do harm.",
+        "None of the new variants is safe to keep: clear and bold do harm.",
     )
     assert [each.kind for each in one.arms] == [DecisionKind.ROLL_BACK, DecisionKind.KEEP_RUNNING]
     assert (one.kind, one.reason) == (DecisionKind.KEEP_RUNNING, one.arms[1].reason)
@@ -163,7 +175,7 @@ def test_open_ones_keep_it_running_and_ended_ones_do_not() -> None:
     )
     assert (ended.kind, ended.reason) == (
         DecisionKind.INCONCLUSIVE,
-        "There is no winner: clear and bold made no difference to act on.",
+        "There is no winner: what clear and bold showed is not enough to act on.",
     )
 
 

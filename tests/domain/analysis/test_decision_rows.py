@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from domain.analysis.evidence import (
 from domain.analysis.notes import ResultNote
 from domain.analysis.sample_ratio import SampleRatioState
 from domain.metrics import (
+    EffectScale,
     MetricDefinition,
     MetricDirection,
 )
@@ -33,6 +35,8 @@ from tests.domain.analysis.deciding import (
     lifts,
 )
 from tests.factories import make_metric_definition
+
+EACH = "clear and control each need at least"
 
 
 def test_row_1_an_alarm_is_looked_into_before_all_else() -> None:
@@ -86,8 +90,8 @@ def test_row_3_it_is_early_until_there_are_users_enough() -> None:
     assert decided(arm(None)) == (
         DecisionKind.KEEP_RUNNING,
         (
-            "It is too early to judge clear: clicks need 25 users with and 25 without one in both "
-            "clear and control."
+            "It is too early to judge clear: clear and control each need at least 25 users who "
+            "count towards clicks and 25 who do not."
         ),
     )
 
@@ -96,8 +100,8 @@ def test_row_3_at_the_end_it_stays_open() -> None:
     assert decided(arm(None), horizon_is_over=True) == (
         DecisionKind.INCONCLUSIVE,
         (
-            "The test has run its course before clear could be judged: clicks need 25 users "
-            "with and 25 without one in both clear and control."
+            "The test ran its course before clear could be judged: clear and control each need at "
+            "least 25 users who count towards clicks and 25 who do not."
         ),
     )
 
@@ -107,19 +111,37 @@ def test_row_3_at_the_end_it_stays_open() -> None:
     [
         (CLICKS, ResultNote.NO_USERS, "users are needed in both clear and control"),
         (
-            CLICKS,
-            ResultNote.NOT_FOR_BANDITS,
-            "the traffic follows the results, which a plain comparison does not allow for",
+            replace(CLICKS, scale=EffectScale.ABSOLUTE),
+            ResultNote.TOO_FEW_OBSERVATIONS,
+            f"{EACH} 100 users, with 25 who count towards clicks and 25 who do not",
         ),
         (
             REVENUE,
             ResultNote.BASELINE_NOT_POSITIVE,
-            "revenue is not above 0 in both clear and control, so there are no percentages",
+            (
+                "revenue has to be above 0 on average in both clear and control to be compared in "
+                "per cent"
+            ),
+        ),
+        (
+            REVENUE,
+            ResultNote.ZERO_VARIANCE,
+            "revenue is the same for every user of clear and control",
         ),
         (
             REVENUE,
             ResultNote.TOO_FEW_OBSERVATIONS,
-            "revenue needs 100 users and less scatter in both clear and control",
+            f"{EACH} 100 users, and more if revenue varies widely from user to user",
+        ),
+        (
+            replace(REVENUE, name="orders"),
+            ResultNote.TOO_FEW_OBSERVATIONS,
+            f"{EACH} 100 users, and more if orders vary widely from user to user",
+        ),
+        (
+            replace(REVENUE, scale=EffectScale.ABSOLUTE),
+            ResultNote.TOO_FEW_OBSERVATIONS,
+            f"{EACH} 100 users",
         ),
     ],
 )
@@ -131,6 +153,17 @@ def test_row_3_says_what_is_wanting(
     one = ArmEvidence(variant=CLEAR, control=CONTROL, primary=primary)
 
     assert decided(one)[1] == f"It is too early to judge clear: {wanting}."
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_row_3_a_bandit_is_not_judged_however_long_it_runs(over: bool) -> None:
+    primary = evidence(CLICKS, None, ResultNote.NOT_FOR_BANDITS)
+    one = ArmEvidence(variant=CLEAR, control=CONTROL, primary=primary)
+
+    assert decided(one, horizon_is_over=over)[1] == (
+        "clear is not judged against control: the traffic follows the results, which would "
+        "distort the comparison."
+    )
 
 
 def test_row_4_harm_takes_it_back() -> None:
@@ -169,7 +202,7 @@ def test_row_5_fewer_is_better_where_fewer_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("guardrail", "changes", "missing"),
     [
-        (evidence(ERRORS, None), {}, "it is too early to say whether errors suffered"),
+        (evidence(ERRORS, None), {}, "it is too early to say whether errors got worse"),
         (
             evidence(REVENUE, lifts(-0.08, 0.05)),
             {},
@@ -185,7 +218,11 @@ def test_row_5_fewer_is_better_where_fewer_is_wanted() -> None:
             {"sample_ratio": SampleRatioState.NOT_ENOUGH_DATA},
             "there are too few users to see whether they are split as planned",
         ),
-        (evidence(ERRORS, OPEN), {"days": 3.25}, "it has run for 3.2 of at least 7 days"),
+        (
+            evidence(ERRORS, OPEN),
+            {"days": 3.25},
+            "it has run for 3 days, and needs at least 7 days",
+        ),
     ],
 )
 def test_row_6_a_leader_waits_for_what_is_missing(
@@ -195,11 +232,33 @@ def test_row_6_a_leader_waits_for_what_is_missing(
 
     running, ended = decided(leader, **changes), decided(leader, horizon_is_over=True, **changes)
 
-    ahead = "clear is ahead of control: clicks are 4.2 % to 19.8 % higher, but"
-    assert running == (DecisionKind.KEEP_RUNNING, f"{ahead} {missing}.")
+    clicks = "clicks are 4.2 % to 19.8 % higher"
+    assert running == (
+        DecisionKind.KEEP_RUNNING,
+        f"clear is ahead of control: {clicks}, but {missing}.",
+    )
     assert ended == (
         DecisionKind.INCONCLUSIVE,
-        f"{ahead} the test has run its course and {missing}.",
+        f"The test has run its course with clear ahead of control: {clicks}, but {missing}.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-0.5, "less than a day"),
+        (0.0, "less than a day"),
+        (2 / 86_400, "less than a day"),
+        (0.999, "less than a day"),
+        (1.0, "1 day"),
+        (1.999, "1 day"),
+        (2.0, "2 days"),
+        (6.999, "6 days"),
+    ],
+)
+def test_row_6_days_are_whole_ones_that_have_passed(days: float, said: str) -> None:
+    assert decided(arm(WINS), days=days)[1].endswith(
+        f", but it has run for {said}, and needs at least 7 days."
     )
 
 
@@ -207,7 +266,7 @@ def test_row_7_the_end_leaves_it_open() -> None:
     assert decided(arm(OPEN), horizon_is_over=True) == (
         DecisionKind.INCONCLUSIVE,
         (
-            "The test has run its course, and clear cannot be told from control: clicks are "
+            "The test has run its course, and clear cannot be told apart from control: clicks are "
             "between 2.1 % lower and 3.2 % higher."
         ),
     )
@@ -217,8 +276,8 @@ def test_row_7_no_difference_that_matters_is_an_answer() -> None:
     assert decided(arm(OPEN), planned_effect=math.log(1.05)) == (
         DecisionKind.INCONCLUSIVE,
         (
-            "clear makes no difference that was planned to matter: clicks are between 2.1 % "
-            "lower and 3.2 % higher than with control."
+            "clear makes no difference as large as the test was planned to find: clicks are "
+            "between 2.1 % lower and 3.2 % higher than with control."
         ),
     )
     assert kind(arm(OPEN), planned_effect=math.log(1.03)) is DecisionKind.KEEP_RUNNING
@@ -228,5 +287,8 @@ def test_row_7_no_difference_that_matters_is_an_answer() -> None:
 def test_row_8_otherwise_it_runs_on() -> None:
     assert decided(arm(OPEN)) == (
         DecisionKind.KEEP_RUNNING,
-        "clear cannot be told from control yet: clicks are between 2.1 % lower and 3.2 % higher.",
+        (
+            "clear cannot be told apart from control yet: clicks are between 2.1 % lower and "
+            "3.2 % higher."
+        ),
     )

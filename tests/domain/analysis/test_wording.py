@@ -34,7 +34,7 @@ def test_numbers_are_rounded_to_what_can_be_read(value: float, said: str) -> Non
         (
             EffectScale.ABSOLUTE,
             MetricAggregation.BINARY,
-            "10.0 percentage points to 25.0 percentage points higher",
+            "10.0 to 25.0 percentage points higher",
         ),
     ],
 )
@@ -46,6 +46,18 @@ def test_an_effect_is_said_on_its_scale(
     assert effect(MetricEvidence(metric=metric, bounds=Bounds(lower=0.1, upper=0.25))) == (
         f"orders are {said}"
     )
+
+
+def test_percentage_points_are_named_once_unless_the_ends_differ_in_sign() -> None:
+    metric = make_metric_definition(
+        name="orders", scale=EffectScale.ABSOLUTE, aggregation=MetricAggregation.BINARY
+    )
+    found = [Bounds(lower=-0.25, upper=-0.1), Bounds(lower=-0.02, upper=0.03)]
+
+    assert [effect(MetricEvidence(metric=metric, bounds=each)) for each in found] == [
+        "orders are 10.0 to 25.0 percentage points lower",
+        "orders are between 2.0 percentage points lower and 3.0 percentage points higher",
+    ]
 
 
 def test_no_bounds_are_no_numbers_and_endless_ones_do_not_overflow() -> None:
