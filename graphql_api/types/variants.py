@@ -75,7 +75,10 @@ class Variant(View, Node):
         alpha = experiment.alpha if experiment else _ALPHA
         if tally is not None:
             return wilson_interval(tally.conversions, tally.users, alpha)
-        return wilson_interval(parent.conversions, parent.impressions, alpha)
+        lower, upper = parent.confidence_interval_lower, parent.confidence_interval_upper
+        if lower is None or upper is None:
+            return None
+        return DomainInterval(lower=lower, upper=upper, level=1 - alpha)
 
     @strawberry.field(
         graphql_type=Annotated["Experiment", strawberry.lazy("graphql_api.types.experiments")],

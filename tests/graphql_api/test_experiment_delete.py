@@ -55,6 +55,7 @@ async def test_all_that_hangs_on_it_goes_too(
         "ab_metric_definitions",
         "ab_metrics",
         "ab_phases",
+        "ab_snapshots",
         "ab_variants",
     }
 

@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.graphql_api.conftest import Graph
+from tests.graphql_api.conftest import TRACKER_KEY, Graph
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 SNIPPETS = re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^curl .*?[^\\]$", README, re.DOTALL | re.MULTILINE)
+
+READING, ASSIGNING = (0, 1) if "SERVER_KEY" in COMMANDS[0] else (1, 0)
 
 
 @pytest.fixture
@@ -25,9 +27,10 @@ def test_there_is_something_to_run() -> None:
         "mutation",
         "mutation",
         "{",
+        "{",
         "mutation",
     ]
-    assert len(COMMANDS) == 1
+    assert len(COMMANDS) == 2
 
 
 async def test_the_first_mutation_designs_an_experiment(answers: list[dict[str, Any]]) -> None:
@@ -66,18 +69,10 @@ async def test_the_first_query_shows_it(answers: list[dict[str, Any]]) -> None:
 async def test_the_command_for_a_shell_is_a_request(
     graph: Graph, answers: list[dict[str, Any]]
 ) -> None:
-    arguments = shlex.split(COMMANDS[0].replace("\\\n", " "))
-    given = dict(
-        arguments[place + 1].split(": ") for place, word in enumerate(arguments) if word == "-H"
-    )
-    header = given | {"Authorization": graph.http.headers["Authorization"]}
-    body = arguments[arguments.index("-d") + 1]
+    listed, key = await _run(graph, COMMANDS[READING])
 
-    response = await graph.http.post("/graphql", content=body, headers=header)
-
-    assert given["Authorization"] == "Bearer $SERVER_KEY"
-    assert arguments[2] == "http://127.0.0.1:8000/graphql"
-    assert orjson.loads(response.content)["data"]["experiments"]["nodes"] == [
+    assert key == "Bearer $SERVER_KEY"
+    assert listed["experiments"]["nodes"] == [
         {
             "name": "checkout-cta",
             "status": "ACTIVE",
@@ -88,3 +83,27 @@ async def test_the_command_for_a_shell_is_a_request(
         }
     ]
     assert len(answers) == len(SNIPPETS)
+
+
+async def test_the_command_for_a_bot_assigns(graph: Graph, answers: list[dict[str, Any]]) -> None:
+    assigned, key = await _run(graph.showing(TRACKER_KEY), COMMANDS[ASSIGNING])
+
+    assert key == "Bearer $TRACKER_KEY"
+    assert assigned["assign"]["reason"] == "NEW"
+    assert assigned["assign"]["variant"]["content"]["text"] in ("Continue", "Go to payment")
+    assert assigned["assign"]["errors"] == []
+    assert len(answers) == len(SNIPPETS)
+
+
+async def _run(graph: Graph, command: str) -> tuple[dict[str, Any], str]:
+    """What it answers, and which key it shows."""
+    arguments = shlex.split(command.replace("\\\n", " "))
+    given = dict(
+        arguments[place + 1].split(": ") for place, word in enumerate(arguments) if word == "-H"
+    )
+    header = given | {"Authorization": graph.http.headers["Authorization"]}
+    body = arguments[arguments.index("-d") + 1]
+    response = await graph.http.post("/graphql", content=body, headers=header)
+    assert arguments[2] == "http://127.0.0.1:8000/graphql"
+    shown: dict[str, Any] = orjson.loads(response.content)["data"]
+    return shown, given["Authorization"]

@@ -126,7 +126,7 @@ async def test_sums_are_found_by_their_experiment(database: Database, shop: Shop
         await tallies.by_variants(shop.project, [variant.id for variant in shop.variants])
         await tallies.publish([shop.experiment.id])
 
-    assert len(statements) == 3
+    assert len(statements) == 4
     for statement in statements:
         assert [scanned(plan) for plan in await plans(database, statement)] == [[], []]
 
