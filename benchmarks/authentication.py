@@ -67,7 +67,7 @@ async def _measured(rounds: int) -> Mapping[str, float]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(20_000, 50, 50)
     for _ in range(rounds):
         idle = await _timed(nothing)
         for name, way in ways.items():

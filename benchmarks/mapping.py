@@ -75,7 +75,7 @@ async def _measured(rounds: int, *, tuned: bool) -> Mapping[str, Sequence[float]
         if tuned:
             gc.collect()
             gc.freeze()
-            gc.set_threshold(50_000, 20, 50)
+            gc.set_threshold(20_000, 50, 50)
         times: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name in order:

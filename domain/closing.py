@@ -39,9 +39,9 @@ class Closing:
         """The adjusted p-value, valid at any time, of the winner's headline effect; of the
         strongest one where nobody or the control wins. None where nothing can be told, as of a
         winner that has been deactivated: nothing compares it."""
-        primary = next(
-            each for each in self.results.metrics if each.metric.role is MetricRole.PRIMARY
-        )
+        metrics = self.results.metrics
+        named = (each for each in metrics if each.metric.role is MetricRole.PRIMARY)
+        primary = next(named, metrics[0])
         found = {each.variant.name: _p_value(primary, each) for each in primary.comparisons}
         if winner is None or winner in {each.control.name for each in primary.comparisons}:
             return min((value for value in found.values() if value is not None), default=None)

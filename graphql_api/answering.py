@@ -69,10 +69,11 @@ class _Server(uvicorn.Server):
 
 def _settle_memory() -> None:
     """What is there by now stays: the collector need not look at it again, nor look as often at
-    the thousands of objects that one large answer is made of."""
+    the thousands of objects that one large answer is made of. Nor too seldom: each look stops
+    everybody for as long as it takes."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(20_000, 50, 50)
 
 
 async def answer(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.audit import AuditEntry, Deed
@@ -27,12 +27,20 @@ from persistence.arrays import among, among_given
 from persistence.audit import write_down
 from persistence.conflicts import translated
 from persistence.engine import Database
-from persistence.keyset import paged
+from persistence.keyset import of_project, paged
 from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS, Model
 from persistence.projects import hold_to_plan
 from persistence.snapshots import take
 from persistence.tables import experiments, metric_definitions, phases, variants
 
+_OWN = select(*EXPERIMENTS.columns).where(experiments.c.project_id == bindparam("project"))
+_BY_IDS = _OWN.where(among_given(experiments.c.id, "ids"))
+_BY_NAMES = _OWN.where(among_given(experiments.c.name, "names"))
+_PHASES = (
+    of_project(PHASES)
+    .where(among_given(phases.c.experiment_id, "experiments"))
+    .order_by(phases.c.number)
+)
 _VERSIONS = select(experiments.c.id, experiments.c.version).where(
     among_given(experiments.c.id, "experiments")
 )
@@ -47,14 +55,14 @@ class Experiments:
         self._database = database
 
     async def by_ids(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Experiment]:
-        found = await self._read(_of(project).where(among(experiments.c.id, ids)))
-        return {experiment.id: experiment for experiment in found}
+        rows = await self._database.rows(_BY_IDS, {"project": project, "ids": list(ids)})
+        return {experiment.id: experiment for experiment in EXPERIMENTS.read(rows)}
 
     async def by_names(
         self, project: ProjectId, names: Collection[str]
     ) -> Mapping[str, Experiment]:
-        found = await self._read(_of(project).where(among(experiments.c.name, names)))
-        return {experiment.name: experiment for experiment in found}
+        rows = await self._database.rows(_BY_NAMES, {"project": project, "names": list(names)})
+        return {experiment.name: experiment for experiment in EXPERIMENTS.read(rows)}
 
     async def page(
         self, project: ProjectId, window: Window, filter: ExperimentFilter
@@ -91,12 +99,8 @@ class Experiments:
     async def phases_by_experiment(
         self, project: ProjectId, owners: Collection[UUID]
     ) -> Mapping[UUID, Sequence[Phase]]:
-        rows = await self._database.rows(
-            select(*PHASES.columns)
-            .join(experiments, experiments.c.id == phases.c.experiment_id)
-            .where(experiments.c.project_id == project, among(phases.c.experiment_id, owners))
-            .order_by(phases.c.number)
-        )
+        asked = {"project": project, "experiments": list(owners)}
+        rows = await self._database.rows(_PHASES, asked)
         found = defaultdict(list)
         for phase in PHASES.read(rows):
             found[phase.experiment_id].append(phase)
