@@ -40,3 +40,6 @@ class Publisher:
         except Unavailable:
             self._changed |= changed
             logger.warning("the variants' columns could not be published: tried again later")
+        except Exception:  # whatever it is, it must not be the last time
+            self._changed |= changed
+            logger.exception("the variants' columns could not be published: tried again later")

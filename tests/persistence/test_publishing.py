@@ -114,6 +114,24 @@ async def test_what_could_not_be_published_is_the_next_time(database_url: str, s
     await other.dispose()
 
 
+async def test_a_fault_is_logged_and_not_the_end(
+    database: Database,
+    database_url: str,
+    publisher: Publisher,
+    shop: Shop,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await Ingest(database, publisher.notice).enrol(shop.users(2))
+    await ask(database_url, "ALTER TABLE ab_running_sums RENAME TO elsewhere")
+    await publisher.publish()
+    assert "could not be published" in caplog.text
+
+    await ask(database_url, "ALTER TABLE elsewhere RENAME TO ab_running_sums")
+    await publisher.publish()
+
+    assert await ask(database_url, IMPRESSIONS) == 2
+
+
 async def test_it_starts_where_the_database_is_away(caplog: pytest.LogCaptureFixture) -> None:
     publisher = Publisher(Tallies(Database("postgresql://a:b@127.0.0.1:1/d")), pause=0.02)
 
