@@ -52,8 +52,8 @@ format: install ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
 
-.venv/gbstats: | install
-	@$(BIN)/python -m venv $@ && $@/bin/pip install -q --disable-pip-version-check gbstats==0.8.0
+.venv/gbstats: | install # of an older numpy than ours, to compare results with
+	@$(BIN)/python -m venv $@ && $@/bin/pip install -qq --disable-pip-version-check gbstats==0.8.0 || { rm -rf $@; exit 1; }
 
 bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks mapping

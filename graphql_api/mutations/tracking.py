@@ -114,7 +114,7 @@ class TrackingMutations:
     ) -> AssignPayload | None:
         tracker = info.context.services.tracker
         (outcome,) = await tracker.assign(info.context.project, [input.decoded()])
-        return _assigned(outcome)
+        return _assigned(_answer(outcome))
 
     @strawberry.mutation(
         extensions=[Refusals(AssignAllPayload)],
@@ -136,7 +136,7 @@ class TrackingMutations:
     ) -> ConvertPayload | None:
         tracker = info.context.services.tracker
         (outcome,) = await tracker.convert(info.context.project, [input.decoded()])
-        return _converted(outcome)
+        return _converted(_answer(outcome))
 
     @strawberry.mutation(
         extensions=[Refusals(TrackPayload)],
@@ -145,7 +145,7 @@ class TrackingMutations:
     async def track(self, info: Info, input: Annotated[TrackInput, _INPUT]) -> TrackPayload | None:
         tracker = info.context.services.tracker
         (outcome,) = await tracker.track(info.context.project, [input.decoded()])
-        return _tracked(outcome)
+        return _tracked(_answer(outcome))
 
     @strawberry.mutation(
         extensions=[Refusals(AssignBatchPayload)], description="Many of `assign` at once."
@@ -184,45 +184,35 @@ class TrackingMutations:
 def _each(
     outcomes: Sequence[Outcome[Value]],
     payload: type[Payload],
-    shown: Callable[[Outcome[Value]], Payload],
+    shown: Callable[[Value], Payload],
 ) -> list[Payload]:
     """A refusal is its item's own."""
     return [
         payload(errors=user_errors(outcome))
         if isinstance(outcome, DomainError | Invalid)
-        else shown(outcome)
+        else shown(_answer(outcome))
         for outcome in outcomes
     ]
 
 
-def _assigned(outcome: Outcome[Assigned]) -> AssignPayload:
+def _answer(outcome: Outcome[Value]) -> Value:
     if isinstance(outcome, Exception):
         raise outcome
-    return AssignPayload(
-        assignment=outcome.assignment, variant=outcome.variant, reason=outcome.reason
-    )
+    return outcome
+
+
+def _assigned(found: Assigned) -> AssignPayload:
+    return AssignPayload(assignment=found.assignment, variant=found.variant, reason=found.reason)
 
 
 def _result(experiment: str, outcome: Outcome[Assigned]) -> AssignResult:
-    if isinstance(outcome, DomainError | Invalid):
-        return AssignResult(experiment=experiment, errors=user_errors(outcome))
-    if isinstance(outcome, Exception):
-        raise outcome
-    return AssignResult(
-        experiment=experiment,
-        assignment=outcome.assignment,
-        variant=outcome.variant,
-        reason=outcome.reason,
-    )
+    (shown,) = _each([outcome], AssignPayload, _assigned)
+    return AssignResult(experiment=experiment, **vars(shown))
 
 
-def _converted(outcome: Outcome[Recorded]) -> ConvertPayload:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return ConvertPayload(assignment=outcome.assignment, recorded=outcome.is_new)
+def _converted(found: Recorded) -> ConvertPayload:
+    return ConvertPayload(assignment=found.assignment, recorded=found.is_new)
 
 
-def _tracked(outcome: Outcome[Recorded]) -> TrackPayload:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return TrackPayload(metric=outcome.metric, recorded=outcome.is_new)
+def _tracked(found: Recorded) -> TrackPayload:
+    return TrackPayload(metric=found.metric, recorded=found.is_new)

@@ -2,8 +2,10 @@ import pytest
 
 from domain.accounts import Accounts
 from domain.authoring import Authoring
+from domain.experiments import Experiment
 from tests.domain.household import World, inhabited
 from tests.domain.stored import LATER
+from tests.domain.street import Street, checkout_of
 from tests.fakes import FakeExperiments, FakeVariants, Memory
 
 
@@ -15,6 +17,16 @@ def memory() -> Memory:
 @pytest.fixture
 def authoring(memory: Memory) -> Authoring:
     return Authoring(FakeExperiments(memory), FakeVariants(memory), lambda: LATER)
+
+
+@pytest.fixture
+async def street() -> Street:
+    return Street()
+
+
+@pytest.fixture
+async def checkout(street: Street) -> Experiment:
+    return checkout_of(street)
 
 
 @pytest.fixture

@@ -9,19 +9,9 @@ from domain.errors import NotFound
 from domain.experiments import Experiment, ExperimentKey, ExperimentStatus
 from domain.running import LATEST
 from tests.domain.stored import ELSEWHERE, HOME, stored
-from tests.domain.street import ACTIVE, BY_NAME, Street, checkout_of, settled
+from tests.domain.street import ACTIVE, BY_NAME, Street, settled
 
 A_MOMENT = 0.001
-
-
-@pytest.fixture
-async def street() -> Street:
-    return Street()
-
-
-@pytest.fixture
-async def checkout(street: Street) -> Experiment:
-    return checkout_of(street)
 
 
 async def test_an_experiment_comes_with_all_that_a_decision_takes(

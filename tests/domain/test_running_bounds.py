@@ -8,20 +8,10 @@ from domain.errors import Unavailable
 from domain.experiments import Experiment, ExperimentKey
 from domain.running import LATEST
 from tests.domain.stored import stored
-from tests.domain.street import ACTIVE, Street, checkout_of, settled
+from tests.domain.street import ACTIVE, Street, settled
 
 MAY_WAIT = 10_000
 REMEMBERED = 2_000
-
-
-@pytest.fixture
-async def street() -> Street:
-    return Street()
-
-
-@pytest.fixture
-async def checkout(street: Street) -> Experiment:
-    return checkout_of(street)
 
 
 async def test_a_check_that_fails_is_told_to_those_who_need_it_and_made_again(

@@ -85,11 +85,13 @@ def test_chances_and_risks_agree_with_draws(mean: float, sd: float, seed: int) -
     draws = np.random.default_rng(seed).normal(mean, sd, DRAWS)
     ratios = np.expm1(draws)
 
-    _agree(chance_to_win(effect, INCREASE), (draws > 0).astype(np.float64))
-    _agree(risks(effect, INCREASE).choosing_treatment, np.maximum(-draws, 0))
-    _agree(risks(effect, INCREASE).keeping_control, np.maximum(draws, 0))
-    _agree(relative_risks(effect, INCREASE).choosing_treatment, np.maximum(-ratios, 0))
-    _agree(relative_risks(effect, INCREASE).keeping_control, np.maximum(ratios, 0))
+    assert _distance(chance_to_win(effect, INCREASE), (draws > 0).astype(np.float64)) <= 3
+    for found, gains in (
+        (risks(effect, INCREASE), draws),
+        (relative_risks(effect, INCREASE), ratios),
+    ):
+        assert _distance(found.choosing_treatment, np.maximum(-gains, 0)) <= 3
+        assert _distance(found.keeping_control, np.maximum(gains, 0)) <= 3
 
 
 def test_where_less_is_better_winning_and_risks_change_places() -> None:
@@ -148,9 +150,9 @@ def test_the_best_of_three_agrees_with_draws() -> None:
     for direction, sign in ((INCREASE, 1), (DECREASE, -1)):
         best = (sign * draws).max(axis=1)
         for i, chance in enumerate(chances_to_be_best(arms, direction)):
-            _agree(chance, (sign * draws[:, i] == best).astype(np.float64))
+            assert _distance(chance, (sign * draws[:, i] == best).astype(np.float64)) <= 3
         for i, loss in enumerate(expected_losses(arms, direction)):
-            _agree(loss, best - sign * draws[:, i])
+            assert _distance(loss, best - sign * draws[:, i]) <= 3
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e3, 1e6])
@@ -161,9 +163,9 @@ def test_some_arm_is_best_however_different_their_spreads(spread: float) -> None
         assert math.fsum(chances_to_be_best(arms, direction)) == pytest.approx(1.0, abs=1e-12)
 
 
-def _agree(value: float, draws: NDArray[np.float64]) -> None:
-    """Within three standard errors of the draws' mean."""
-    assert value == pytest.approx(draws.mean(), abs=3 * draws.std() / math.sqrt(len(draws)))
+def _distance(value: float, draws: NDArray[np.float64]) -> float:
+    """From the draws' mean, in its standard errors."""
+    return float(abs(value - draws.mean()) / (draws.std() / math.sqrt(len(draws))))
 
 
 def _swapped(both: Risks) -> Risks:
