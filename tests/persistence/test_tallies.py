@@ -7,9 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.assignments import Assignment
 from domain.closing import Closings
 from domain.experiments import Edit, ExperimentChanges, ExperimentStatus
 from domain.ids import new_id
+from domain.reporting import Recorded
 from domain.results import Designs, Results
 from domain.variants import Tally, Variant
 from persistence.engine import Database
@@ -224,6 +226,10 @@ async def test_trackers_need_not_wait_for_a_publication(
         await publishing.execute("SELECT FROM ab_experiments FOR SHARE")
         await publishing.execute("UPDATE ab_variants SET impressions = 2")
 
-        await ingest.enrol([shop.assignment(1)])
-        await ingest.convert([shop.conversion("bob")])
+        [enrolled] = await ingest.enrol([shop.assignment(1)])
+        [recorded] = await ingest.convert([shop.conversion("bob")])
     await publishing.close()
+
+    assert isinstance(enrolled, Assignment)
+    assert isinstance(recorded, Recorded)
+    assert recorded.is_new
