@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -31,9 +31,13 @@ class Credential:
 
 
 class CredentialStore(Protocol):
-    async def of_key(self, hash: bytes, now: datetime) -> Credential | None: ...
+    async def of_keys(
+        self, hashes: Collection[bytes], now: datetime
+    ) -> Mapping[bytes, Credential]: ...
 
-    async def of_session(self, hash: bytes, now: datetime) -> Credential | None: ...
+    async def of_sessions(
+        self, hashes: Collection[bytes], now: datetime
+    ) -> Mapping[bytes, Credential]: ...
 
     async def note_use(self, key: UUID, at: datetime, *, unless_since: datetime) -> None: ...
 
@@ -60,11 +64,17 @@ class Authentication:
 
     async def caller(self, token: str) -> Caller:
         """Raises Unauthenticated."""
-        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        digest = _digest(token)
         credential, until = self._known.get(digest, (None, 0.0))
         if credential is None or self._seconds() >= until or self._is_over(credential):
             credential = await self._read_once(token, digest)
         return credential.caller
+
+    async def callers(self, tokens: Collection[str]) -> Mapping[str, Caller]:
+        """As they are now, not as they are remembered; who is not valid is left out."""
+        digests = {token: _digest(token) for token in tokens}
+        valid = await self._valid(digests, self._clock())
+        return {token: valid[each].caller for token, each in digests.items() if each in valid}
 
     def forget(self) -> None:
         """Something was revoked or changed here: it is felt at once."""
@@ -95,17 +105,25 @@ class Authentication:
 
     async def _read(self, token: str, hash: bytes) -> Credential:
         now, forgotten = self._clock(), self._forgotten
-        found = None
-        if token.startswith(KEY_PREFIX):
-            found = await self._store.of_key(hash, now)
-        elif token.startswith(SESSION_PREFIX):
-            found = await self._store.of_session(hash, now)
+        found = (await self._valid({token: hash}, now)).get(hash)
         if found is None:
             self._known.pop(hash, None)
             raise Unauthenticated
         if forgotten == self._forgotten:  # else it may have been read before the change
             self._remember(hash, found)
         self._note_use(found, now)
+        return found
+
+    async def _valid(
+        self, digests: Mapping[str, bytes], now: datetime
+    ) -> Mapping[bytes, Credential]:
+        keys = [each for token, each in digests.items() if token.startswith(KEY_PREFIX)]
+        sessions = [each for token, each in digests.items() if token.startswith(SESSION_PREFIX)]
+        found: dict[bytes, Credential] = {}
+        if keys:
+            found |= await self._store.of_keys(keys, now)
+        if sessions:
+            found |= await self._store.of_sessions(sessions, now)
         return found
 
     def _remember(self, hash: bytes, found: Credential) -> None:
@@ -130,6 +148,10 @@ class Authentication:
             logger.warning("the use of a key could not be noted")
         finally:
             del self._notes[key]
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def _heard(reading: "asyncio.Task[Credential]") -> None:

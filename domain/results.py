@@ -134,11 +134,15 @@ class Results:
             key: evaluate(observed, may_look=False).results for key, (_, observed) in looks.items()
         }
 
+    def of(self, subject: Subject, rows: Sequence[RunningSums]) -> ExperimentResults:
+        """With sums that somebody else has read."""
+        return evaluate(_present(subject, rows, self._clock()), may_look=False).results
+
     async def looks(
         self, project: ProjectId, ids: Collection[UUID], at: datetime | None = None
     ) -> Mapping[UUID, tuple[Subject, Observed]]:
         """As of that moment, which is now by the clock of whoever asks."""
-        subjects = await self._subjects(project, ids)
+        subjects = await self.subjects(project, ids)
         rows = await self._sums.by_experiments(project, subjects.keys())
         now = self._clock() if at is None else at
         return {
@@ -152,7 +156,7 @@ class Results:
         """As they were to be seen at the last snapshot by then."""
         if moment >= self._clock():
             return (await self.present(project, [experiment])).get(experiment)
-        subject = (await self._subjects(project, [experiment])).get(experiment)
+        subject = (await self.subjects(project, [experiment])).get(experiment)
         if subject is None:
             return None
         snapshot = await self._snapshots.at(project, experiment, moment)
@@ -163,7 +167,7 @@ class Results:
         self, project: ProjectId, experiment: UUID, period: Period
     ) -> Sequence[ExperimentResults]:
         """The oldest first."""
-        subject = (await self._subjects(project, [experiment])).get(experiment)
+        subject = (await self.subjects(project, [experiment])).get(experiment)
         if subject is None:
             return []
         found = []
@@ -172,7 +176,7 @@ class Results:
             await asyncio.sleep(0)  # others are served between one look and the next
         return found
 
-    async def _subjects(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Subject]:
+    async def subjects(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Subject]:
         experiments = await self._designs.experiments.by_ids(project, ids)
         keys = experiments.keys()
         variants = await self._designs.variants.by_experiment(project, keys)

@@ -12,10 +12,13 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
-from graphql_api import app, logs
+from graphql_api import app, logs, wire
+from graphql_api.endpoints import Endpoints
 from graphql_api.settings import Settings, from_environment
 from graphql_api.start_faults import START_FAULTS, in_words
+from graphql_api.wire import Wire
 
 logger = logging.getLogger("abgraph")
 
@@ -46,15 +49,26 @@ class Stopping:
             self._task.cancel()
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+class Server(uvicorn.Server):
+    def __init__(
+        self, application: Starlette, settings: Settings, ready: Callable[[], None]
+    ) -> None:
+        super().__init__(_configured(application, settings))
         self._ready = ready
+        self._endpoints: Endpoints = application.state.endpoints
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _settle_memory()
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who is connected for long is told before."""
+        for server in self.servers:
+            server.close()
+        if not self.force_exit:
+            await self._endpoints.take_leave()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -84,9 +98,22 @@ async def answer(
     ready: Callable[[], None],
 ) -> None:
     application = app.create_app(settings, url)
-    config = uvicorn.Config(
+    server = Server(application, settings, ready)
+    async with application.router.lifespan_context(application):
+        stopping.action = server.stop
+        await server.serve(sockets=[listener])
+        stopping.done()
+
+
+def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         application,
         http="httptools",
+        ws=Wire,
+        ws_max_size=wire.LARGEST_MESSAGE,
+        ws_ping_interval=wire.PING_EVERY,
+        ws_ping_timeout=wire.PONG_WITHIN,
+        ws_per_message_deflate=False,
         lifespan="off",  # ours: it says why it fails, and ends in every case
         log_config=None,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
@@ -95,11 +122,6 @@ async def answer(
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=settings.grace,
     )
-    server = _Server(config, ready)
-    async with application.router.lifespan_context(application):
-        stopping.action = server.stop
-        await server.serve(sockets=[listener])
-        stopping.done()
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 
 from domain.access import Actor, ActorKind, Caller, Scope
 from domain.accounts import Accounts
@@ -22,17 +21,16 @@ from domain.demonstration import AGE, Clock, Demonstration
 from domain.errors import Invalid, Unavailable
 from domain.keeping import Keeper
 from domain.keys import Keys as KeyUseCases
+from domain.live import Live
 from domain.results import Designs, Results
 from domain.running import RunningExperiments
 from domain.setup import Beginning, Setup, Wanted
 from domain.tracking import Tracker
-from graphql_api.context import Context, Services
-from graphql_api.guard import Guard
+from graphql_api.context import Services
+from graphql_api.endpoints import Endpoints
 from graphql_api.loaders import Stores
-from graphql_api.schema import closed_schema, schema
 from graphql_api.settings import Settings, WrongSetting
 from graphql_api.site import site
-from graphql_api.transport import GraphQLEndpoint
 from persistence import distribution, pruning, recount, revisions, setup
 from persistence.assignments import Assignments
 from persistence.audit import Audit
@@ -40,6 +38,7 @@ from persistence.credentials import Credentials
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
 from persistence.experiments import Experiments
+from persistence.feed import Feed
 from persistence.ingest import Ingest
 from persistence.keys import Keys
 from persistence.metrics import Metrics
@@ -62,16 +61,12 @@ def create_app(settings: Settings, url: str) -> Starlette:
     )
     parts = _Parts(database, _now)
     services = parts.services()
-    endpoint = GraphQLEndpoint(
-        closed_schema if settings.is_production else schema,
-        lambda request: Context(services, request.state.caller, _address(request)),
-        is_open=not settings.is_production,
-    )
-    guard = Guard(services.authentication, endpoint.answer)
+    endpoints = Endpoints(services, settings)
+    always = (parts.publisher, parts.keeper, services.live, endpoints.vigil)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each.run()) for each in (parts.publisher, parts.keeper)]
+        tasks = [asyncio.create_task(each.run()) for each in always]
         yield
         for task in tasks:
             task.cancel()
@@ -79,8 +74,8 @@ def create_app(settings: Settings, url: str) -> Starlette:
         await parts.publisher.publish()
         await database.dispose()
 
-    app = site(guard.answer, lambda: _problems(database), lifespan)
-    app.state.database, app.state.services = database, services
+    app = site(endpoints.graphql, endpoints.talk, lambda: _problems(database), lifespan)
+    app.state.database, app.state.services, app.state.endpoints = database, services, endpoints
     return app
 
 
@@ -215,6 +210,7 @@ class _Parts:
             running=running,
             tracker=Tracker(running, self.ingest, self._clock),
             results=self._results,
+            live=Live(Feed(self._database), self._experiments, self._results, time.monotonic),
             accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
             keys=KeyUseCases(stores.keys, self._clock),
         )
@@ -272,10 +268,6 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             yield database
         finally:
             await database.dispose()
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 async def _problems(database: Database) -> Sequence[str]:

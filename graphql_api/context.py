@@ -1,5 +1,7 @@
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import strawberry
 
@@ -7,12 +9,16 @@ from domain.access import Caller, Unauthenticated
 from domain.accounts import Accounts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
+from domain.following import Following
 from domain.ids import ProjectId
 from domain.keys import Keys
+from domain.live import Live
 from domain.results import Results
 from domain.running import RunningExperiments
 from domain.tracking import Tracker
 from graphql_api.loaders import Loaders, Stores
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,7 @@ class Services:
     running: RunningExperiments
     tracker: Tracker
     results: Results
+    live: Live
     accounts: Accounts
     keys: Keys
 
@@ -34,6 +41,7 @@ class Context:
         self.services = services
         self.known = known
         self.address = address
+        self.following: Following[Any] | None = None
         self._loaders: Loaders | None = None
 
     @property
@@ -51,6 +59,14 @@ class Context:
         if self._loaders is None:
             self._loaders = Loaders(self.services.stores, self.services.results, self.project)
         return self._loaders
+
+    async def follow(self, following: Following[Value]) -> AsyncIterator[Value]:
+        """Each value with loaders of its own."""
+        self.following = following
+        async with aclosing(following):
+            async for value in following:
+                self.renew()
+                yield value
 
     def renew(self) -> None:
         """After a change, and for each operation on one connection: what was loaded is old."""

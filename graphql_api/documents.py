@@ -28,15 +28,15 @@ async def read(request: Request) -> Asked:
     if request.method != "POST":
         return _parameters(request)
     _check_type(request.headers.get("content-type", ""))
-    return _asked(_parsed("the body", await _body(request)))
+    return asked(parsed("the body", await _body(request)))
 
 
 def _parameters(request: Request) -> Asked:
     given: dict[str, object] = dict(request.query_params)
     for name in ("variables", "extensions"):
         text = given.get(name)
-        given[name] = _parsed(name, text.encode()) if isinstance(text, str) and text else None
-    return _asked(given)
+        given[name] = parsed(name, text.encode()) if isinstance(text, str) and text else None
+    return asked(given)
 
 
 def _check_type(header: str) -> None:
@@ -60,15 +60,15 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _parsed(name: str, text: bytes) -> object:
+def parsed(name: str, text: bytes) -> object:
     try:
-        parsed: object = orjson.loads(text)
-        return json.loads(text) if _LONG_NUMBER.search(text) else parsed
+        value: object = orjson.loads(text)
+        return json.loads(text) if _LONG_NUMBER.search(text) else value
     except ValueError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} is no valid JSON") from None
 
 
-def _asked(given: object) -> Asked:
+def asked(given: object) -> Asked:
     if not isinstance(given, Mapping):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
     query = given.get("query")

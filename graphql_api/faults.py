@@ -38,6 +38,9 @@ _OF_ACCESS: dict[type[Exception], FaultCode] = {
 }
 
 
+_OUR_FAULT = "something went wrong on our side"
+
+
 def reported(result: ExecutionResult, *, with_hints: bool) -> list[dict[str, Any]]:
     """Without hints a wrong name is not answered with the right ones."""
     before = isinstance(result, PreExecutionError)
@@ -53,6 +56,12 @@ def fault(code: FaultCode, message: str, error: GraphQLError | None = None) -> d
     place = {} if error is None else dict(error.formatted)
     extensions = {"code": code, "requestId": request_id.get()}
     return place | {"message": message, "extensions": extensions}
+
+
+def unforeseen(error: Exception) -> dict[str, Any]:
+    """Ours alone: the log says what it was."""
+    logger.error("unexpected fault", exc_info=error)
+    return fault(FaultCode.INTERNAL_SERVER_ERROR, _OUR_FAULT)
 
 
 def _described(error: GraphQLError, before_execution: bool) -> list[tuple[FaultCode, str]]:
@@ -88,7 +97,7 @@ def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
             return FaultCode.BAD_USER_INPUT, "a value is malformed"
         case _:
             logger.error("unexpected fault", exc_info=cause)
-            return FaultCode.INTERNAL_SERVER_ERROR, "something went wrong on our side"
+            return FaultCode.INTERNAL_SERVER_ERROR, _OUR_FAULT
 
 
 def cause_of(error: GraphQLError) -> Exception:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from domain.access import Caller, Forbidden, Unauthenticated
 from domain.authentication import Authentication
 from domain.errors import Unavailable
+from graphql_api.bearer import token_of
 from graphql_api.faults import FaultCode
 from graphql_api.origins import check_origin, foreign_origin, preflight, shared_with
-from graphql_api.transport import refused
+from graphql_api.responses import refused
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -40,13 +41,8 @@ class Guard:
         return response
 
     async def _caller(self, authorization: str | None) -> Caller | None:
-        """None where nothing was shown; what was shown has to be right."""
-        if authorization is None:
-            return None
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated
-        return await self._authentication.caller(token.strip())
+        token = token_of(authorization)
+        return None if token is None else await self._authentication.caller(token)
 
 
 def _refused(status: HTTPStatus, code: FaultCode, fault: Exception) -> Response:

@@ -1,9 +1,9 @@
-"""Which pages of other origins may talk to us: those that a key names."""
+"""Where a request comes from. Pages of other origins may talk to us where a key names them."""
 
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from domain.access import Caller, Forbidden
@@ -18,7 +18,11 @@ _PREFLIGHT = {
 _EXPOSED = {"Access-Control-Expose-Headers": "x-request-id, retry-after"}
 
 
-def foreign_origin(request: Request) -> str | None:
+def address_of(request: HTTPConnection) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def foreign_origin(request: HTTPConnection) -> str | None:
     """The origin of the page that asks, unless it is one of ours or no page at all."""
     origin, host = request.headers.get("origin"), request.headers.get("host")
     if origin is None or (host and _netloc(origin.lower()) == host.lower()):

@@ -11,6 +11,7 @@ from graphql_api.extensions import Documents, Permitted, Remembered
 from graphql_api.mutations.root import Mutation
 from graphql_api.permissions import Permissions
 from graphql_api.queries import Query
+from graphql_api.subscriptions import Subscription
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.user_error import USER_ERRORS
 
@@ -46,6 +47,7 @@ def _make(config: StrawberryConfig, *closed: type[SchemaExtension]) -> _Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=USER_ERRORS,
         extensions=[lambda: Remembered(documents), _OneOperation, *closed, _permitted],
         config=config,

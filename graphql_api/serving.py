@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from graphql_api.settings import Settings, WrongSetting, as_environment, inherit
 logger = logging.getLogger("abgraph")
 
 _BACKLOG = 2048
+_SILENCE = 60  # seconds that a peer may leave what it was sent unanswered
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds before a process that died is replaced
 _EMBEDDED_ADMITS = 190  # connections, of which a few are left for psql and abgraph migrate
 
@@ -35,6 +37,7 @@ class ProcessesFailed(StartFault):
 
 async def serve(settings: Settings) -> None:
     stopping = Stopping()
+    _admit_many()
     _refuse_too_many_connections(settings)
     with suppress(asyncio.CancelledError), _listening(settings) as listener:
         ready = _announcement(settings, listener)
@@ -68,12 +71,31 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     family, address = _resolved(settings)
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _drop_the_dead(listener)
         try:
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError as error:
             raise _unusable(settings, error) from error
         yield listener
+
+
+def _drop_the_dead(listener: socket.socket) -> None:
+    """What it accepts inherits this: a peer that is gone, or reads nothing of what it was sent, is
+    found out by the system."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        if (option := getattr(socket, name, None)) is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, _SILENCE // 3)
+    if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, _SILENCE * 1000)
+
+
+def _admit_many() -> None:
+    """Each connection takes a file descriptor, and shells hand down few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _resolved(settings: Settings) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

@@ -28,6 +28,8 @@ class Settings:
     prepared_statements: bool = True
     migrate: bool = True
     grace: int = 3
+    connections: int = 20_000
+    connections_per_address: int = 2_000
     bootstrap_email: str = "admin@localhost"
     bootstrap_password: str | None = field(default=None, repr=False)
     bootstrap_server_key: str | None = field(default=None, repr=False)
@@ -49,7 +51,14 @@ _CHOICES = {
     "prepared_statements": ("on", "off"),
     "migrate": ("on", "off"),
 }
-_RANGES = {"port": (0, 65_535), "workers": (1, 64), "pool_size": (1, 500), "grace": (0, 600)}
+_RANGES = {
+    "port": (0, 65_535),
+    "workers": (1, 64),
+    "pool_size": (1, 500),
+    "grace": (0, 600),
+    "connections": (1, 1_000_000),
+    "connections_per_address": (1, 1_000_000),
+}
 _MOST_DIGITS = 9
 
 

@@ -10,19 +10,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from graphql_api import health
 from graphql_api.request_log import RequestLog
+from graphql_api.responses import internal_error, misdirected
 from graphql_api.tracker_script import script
-from graphql_api.transport import internal_error, misdirected
 
 _STATIC = Path(__file__).parent / "static"
 
 
 def site(
     graphql: Callable[[Request], Awaitable[Response]],
+    talk: Callable[[WebSocket], Awaitable[None]],
     problems: health.Problems,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
 ) -> Starlette:
@@ -35,6 +37,7 @@ def site(
         exception_handlers={HTTPException: misdirected},
         routes=[
             Route("/graphql", graphql, methods=["GET", "POST", "OPTIONS"]),
+            WebSocketRoute("/graphql", talk),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready(problems)),
             Route("/tracker.js", script(_STATIC / "tracker.js")),

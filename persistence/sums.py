@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, Table, bindparam, cast, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from domain.ids import ProjectId
@@ -36,20 +36,19 @@ _TOTALS = _growing(USER_TOTALS, ("total", "events")).returning(*USER_TOTALS.colu
 _SUMS = _growing(RUNNING_SUMS, _VALUES)
 
 
-def _merged() -> Select[*tuple[Any, ...]]:
-    """Over all stripes."""
-    key = [running_sums.c[name] for name in ("experiment_id", "variant_id", "metric_id", "phase")]
-    values = [cast(func.sum(running_sums.c[name]), running_sums.c[name].type) for name in _VALUES]
-    return (
-        select(*key, literal(0, BigInteger()), *values)
-        .join(experiments, experiments.c.id == running_sums.c.experiment_id)
-        .where(experiments.c.project_id == bindparam("project"))
-        .where(among_given(running_sums.c.experiment_id, "experiments"))
-        .group_by(*key)
-    )
-
-
-_MERGED = _merged()
+KEY = tuple(running_sums.c[name] for name in ("experiment_id", "variant_id", "metric_id", "phase"))
+MERGED: tuple[ColumnElement[Any], ...] = (  # over all stripes, where rows are grouped by the key
+    *KEY,
+    literal(0, BigInteger()),
+    *(cast(func.sum(running_sums.c[name]), running_sums.c[name].type) for name in _VALUES),
+)
+_OF_EXPERIMENTS = (
+    select(*MERGED)
+    .join(experiments, experiments.c.id == running_sums.c.experiment_id)
+    .where(experiments.c.project_id == bindparam("project"))
+    .where(among_given(running_sums.c.experiment_id, "experiments"))
+    .group_by(*KEY)
+)
 
 
 class Sums:
@@ -61,7 +60,7 @@ class Sums:
     ) -> Mapping[UUID, Sequence[RunningSums]]:
         asked = {"project": project, "experiments": list(owners)}
         found = defaultdict(list)
-        for row in RUNNING_SUMS.read(await self._database.rows(_MERGED, asked)):
+        for row in RUNNING_SUMS.read(await self._database.rows(_OF_EXPERIMENTS, asked)):
             found[row.experiment_id].append(row)
         return found
 

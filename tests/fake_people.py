@@ -218,11 +218,13 @@ class FakeCredentials:
     reads: int = 0
     notes: list[tuple[UUID, datetime]] = field(default_factory=list)
 
-    async def of_key(self, hash: bytes, now: datetime) -> Credential | None:
-        return await self._read(self.keys, hash, now)
+    async def of_keys(self, hashes: Collection[bytes], now: datetime) -> Mapping[bytes, Credential]:
+        return await self._read(self.keys, hashes, now)
 
-    async def of_session(self, hash: bytes, now: datetime) -> Credential | None:
-        return await self._read(self.sessions, hash, now)
+    async def of_sessions(
+        self, hashes: Collection[bytes], now: datetime
+    ) -> Mapping[bytes, Credential]:
+        return await self._read(self.sessions, hashes, now)
 
     async def note_use(self, key: UUID, at: datetime, *, unless_since: datetime) -> None:
         await checkpoint()
@@ -234,10 +236,13 @@ class FakeCredentials:
         return self.origins
 
     async def _read(
-        self, known: Mapping[bytes, Credential], hash: bytes, now: datetime
-    ) -> Credential | None:
+        self, known: Mapping[bytes, Credential], hashes: Collection[bytes], now: datetime
+    ) -> Mapping[bytes, Credential]:
         self.reads += 1
-        found = known.get(hash)  # as it is when the statement starts
+        found = {key: known[key] for key in hashes if key in known}  # as the statement starts
         await checkpoint()
-        over = found is not None and found.expires_at is not None and found.expires_at <= now
-        return None if over else found
+        return {
+            key: each
+            for key, each in found.items()
+            if each.expires_at is None or each.expires_at > now
+        }

@@ -20,15 +20,15 @@ from domain.ids import ProjectId
 from domain.paging import Page, Window
 from domain.projects import Project
 from graphql_api import logs
-from graphql_api.context import Context, Services
+from graphql_api.context import Services
+from graphql_api.endpoints import Endpoints
 from graphql_api.request_log import RequestLog
-from graphql_api.schema import schema
-from graphql_api.transport import GraphQLEndpoint
+from graphql_api.settings import Settings
 from persistence.engine import Database
 from persistence.people_tables import api_keys
-from tests.factories import NOON, make_caller
+from tests.factories import NOON
 from tests.fakes import FakeExperiments, FakeVariants, Memory
-from tests.graphql_api.conftest import Graph
+from tests.graphql_api.conftest import SERVER_KEY, Graph
 from tests.graphql_api.posting import TYPENAME, codes, post
 
 
@@ -53,13 +53,10 @@ def broken(app: Starlette, project: Project) -> Graph:
         stores=replace(whole.stores, experiments=experiments, variants=variants),
         authoring=Authoring(experiments, variants, lambda: NOON),
     )
-    caller = make_caller(project.id)
-    endpoint = GraphQLEndpoint(
-        schema, lambda _: Context(services, caller, "127.0.0.1"), is_open=True
-    )
-    routes = [Route("/graphql", endpoint.answer, methods=["GET", "POST"])]
+    graphql = Endpoints(services, Settings()).graphql
+    routes = [Route("/graphql", graphql, methods=["GET", "POST"])]
     bare = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
-    return Graph(httpx.ASGITransport(bare, raise_app_exceptions=False), None)
+    return Graph(httpx.ASGITransport(bare, raise_app_exceptions=False), SERVER_KEY)
 
 
 @pytest.fixture

@@ -47,7 +47,6 @@ LATER_TYPES = frozenset(
         "FunnelVariantReport",
         "RateLimit",
         "SelectorType",
-        "Subscription",
     ]
 )
 LATER_FIELDS = frozenset(

@@ -44,9 +44,8 @@ async def test_a_key_is_one_statement(
     database: Database, credentials: Credentials, key: ApiKey, home: ProjectId
 ) -> None:
     async with counted(database, framed=True) as statements:
-        found = await credentials.of_key(KEY.hash, NOON)
+        found = (await credentials.of_keys([KEY.hash], NOON))[KEY.hash]
 
-    assert found is not None
     assert len(statements) == 1
     assert (found.caller.project, found.caller.api_key) == (home, key.id)
     assert found.caller.scopes == {Scope.READ}
@@ -66,9 +65,8 @@ async def test_a_session_is_one_statement_with_the_role_of_its_project(
     await stored(database, SESSIONS, session)
 
     async with counted(database, framed=True) as statements:
-        found = await credentials.of_session(SESSION.hash, NOON)
+        found = (await credentials.of_sessions([SESSION.hash], NOON))[SESSION.hash]
 
-    assert found is not None
     assert len(statements) == 1
     assert (found.caller.project, found.caller.user) == (home, user.id)
     assert (found.caller.session, found.caller.scopes) == (session.id, SCOPES_OF_ROLE[role])
@@ -111,8 +109,8 @@ async def test_what_is_over_or_revoked_is_not_known(
     await stored(database, SESSIONS, session)
     await stored(database, API_KEYS, make_key(project_id=home, key_hash=KEY.hash, **changes))
 
-    assert (await credentials.of_session(token.hash, NOON) is not None) is is_valid
-    assert (await credentials.of_key(KEY.hash, NOON) is not None) is is_valid
+    assert (token.hash in await credentials.of_sessions([token.hash], NOON)) is is_valid
+    assert (KEY.hash in await credentials.of_keys([KEY.hash], NOON)) is is_valid
 
 
 async def test_origins_are_those_of_valid_keys(

@@ -1,0 +1,77 @@
+"""All subscriptions of a process: who asks the same, and may see the same, is in one channel."""
+
+import asyncio
+import json
+from collections.abc import Callable, Hashable
+
+from domain.access import Caller
+from graphql_api.channel import Channel, Subscriber
+from graphql_api.context import Context
+from graphql_api.documents import Asked
+from graphql_api.faults import FaultCode, fault
+from graphql_api.operations import Operations
+
+_MOST = 2_000
+
+
+class Channels:
+    def __init__(
+        self,
+        operations: Operations,
+        make_context: Callable[[Caller | None], Context],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._operations = operations
+        self._make_context = make_context
+        self._seconds = seconds
+        self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def join(
+        self, asked: Asked, caller: Caller | None, subscriber: Subscriber
+    ) -> Callable[[], None]:
+        """What it returns leaves again."""
+        key = _key(asked, caller)
+        if key not in self._open:
+            if len(self._open) >= _MOST:
+                message = f"{_MOST} different subscriptions are open: try again later"
+                subscriber.error([fault(FaultCode.RATE_LIMITED, message)])
+                return lambda: None
+            self._begin(key, asked, caller)
+        channel, _ = self._open[key]
+        channel.join(subscriber)
+        return lambda: self._leave(key, channel, subscriber)
+
+    def interrupt(self) -> None:
+        """Their streams are about to end, though there is more to come somewhere else."""
+        for channel, _ in self._open.values():
+            channel.is_interrupted = True
+
+    async def finish(self, patience: float) -> None:
+        """Once their streams have ended: until everybody has been told the last value."""
+        if tasks := [task for _, task in self._open.values()]:
+            await asyncio.wait(tasks, timeout=patience)
+
+    def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
+        channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
+        task = asyncio.create_task(channel.run())
+        task.add_done_callback(lambda _: self._forget(key, channel))
+        self._open[key] = channel, task
+
+    def _leave(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
+        channel.leave(subscriber)
+        found, task = self._open.get(key, (None, None))
+        if found is channel and channel.is_empty and task is not None:
+            self._forget(key, channel)
+            task.cancel()
+
+    def _forget(self, key: Hashable, channel: Channel) -> None:
+        if self._open.get(key, (None,))[0] is channel:
+            del self._open[key]
+
+
+def _key(asked: Asked, caller: Caller | None) -> Hashable:
+    access = None if caller is None else (caller.project, caller.scopes)
+    return asked.query, asked.operation_name, json.dumps(asked.variables, sort_keys=True), access

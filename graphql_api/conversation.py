@@ -1,0 +1,171 @@
+"""One connection of graphql-transport-ws, whatever carries its messages."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from starlette.exceptions import HTTPException
+from strawberry.types.graphql import OperationType
+
+from domain.access import Caller
+from graphql_api import documents
+from graphql_api.documents import Asked
+from graphql_api.faults import FaultCode, fault, unforeseen
+from graphql_api.logs import request_id
+from graphql_api.operations import is_subscription
+from graphql_api.outbox import Letter, Outbox
+from graphql_api.streams import Streams
+
+MOST_OPERATIONS = 100
+_AT_ONCE = 4  # queries and mutations, from their beginning until their answer is on its way
+_LONGEST_SHOWN = 40  # characters; the reason for a close has room for 123 bytes
+_SINGLE = {OperationType.QUERY, OperationType.MUTATION}
+
+EndOperation = Callable[[], object]
+
+
+class Farewell(Exception):
+    """Why the connection is closed."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Conversation:
+    def __init__(
+        self,
+        streams: Streams,
+        outbox: Outbox,
+        address: str,
+        identify: Callable[[Mapping[str, Any] | None], Awaitable[Caller | None]],
+    ) -> None:
+        self._streams = streams
+        self._outbox = outbox
+        self._address = address
+        self._identify = identify
+        self._caller: Caller | None = None
+        self._is_begun = self._is_acknowledged = False
+        self._operations: dict[str, EndOperation] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self.count = 0
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self._is_acknowledged
+
+    async def hear(self, text: str) -> None:
+        """Raises Farewell."""
+        message = _parsed(text)
+        match message.get("type"):
+            case "connection_init":
+                await self._begin(message)
+            case "ping":
+                await self._outbox.say(_pong(_payload(message)))
+            case "pong":
+                _payload(message)
+            case "subscribe":
+                self._subscribe(_id(message), message)
+            case "complete":
+                self._end(_id(message))
+            case other:
+                raise Farewell(4400, f"there is no message of the type {_shown(other)}")
+
+    def end(self) -> None:
+        for each in list(self._operations):
+            self._end(each)
+
+    async def _begin(self, message: Mapping[str, Any]) -> None:
+        if self._is_begun:
+            raise Farewell(4429, "Too many initialisation requests")
+        self._is_begun = True
+        self._caller = await self._identify(_payload(message))
+        self._is_acknowledged = True
+        await self._outbox.say('{"type":"connection_ack"}')
+
+    def _subscribe(self, id: str, message: Mapping[str, Any]) -> None:
+        if not self._is_acknowledged:
+            raise Farewell(4401, "Unauthorized")
+        if id in self._operations:
+            raise Farewell(4409, f"Subscriber for {_shown(id)} already exists")
+        asked = _asked(message)
+        letter = Letter(self._outbox, id, on_end=lambda: self._operations.pop(id, None))
+        self.count += 1
+        if len(self._operations) >= MOST_OPERATIONS:
+            text = f"a connection may have {MOST_OPERATIONS} operations at once"
+            letter.error([fault(FaultCode.RATE_LIMITED, text)])
+        elif is_subscription(asked.query, asked.operation_name):
+            self._follow(id, asked, letter)
+        else:
+            task = asyncio.create_task(self._answer(asked, letter))
+            self._operations[id] = _both(letter.recall, task.cancel)
+
+    def _follow(self, id: str, asked: Asked, letter: Letter) -> None:
+        leave = self._streams.channels.join(asked, self._caller, letter)
+        self._operations[id] = _both(letter.recall, leave)
+
+    async def _answer(self, asked: Asked, letter: Letter) -> None:
+        """Of answers that wait to be read there are never more than a few."""
+        async with self._turns:
+            request_id.set(uuid4().hex)
+            context = self._streams.make_context(self._caller, self._address)
+            try:
+                answer = await self._streams.operations.run(asked, context, _SINGLE)
+                letter.answer(answer)
+            except Exception as error:
+                letter.error([unforeseen(error)])
+            await letter.sent.wait()
+
+    def _end(self, id: str) -> None:
+        end = self._operations.pop(id, None)
+        if end is not None:
+            end()
+
+
+def _both(first: EndOperation, second: EndOperation) -> EndOperation:
+    return lambda: (first(), second())
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        message = documents.parsed("the message", text.encode("utf-8", "surrogatepass"))
+    except HTTPException as refusal:
+        raise Farewell(4400, refusal.detail) from None
+    if not isinstance(message, dict):
+        raise Farewell(4400, "the message is no JSON object")
+    return message
+
+
+def _payload(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    payload = message.get("payload")
+    if not isinstance(payload, dict | None):
+        raise Farewell(4400, "payload must be an object")
+    return payload
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    found = message.get("id")
+    if not isinstance(found, str) or not found:
+        raise Farewell(4400, "id must be a text that is not empty")
+    return found
+
+
+def _asked(message: Mapping[str, Any]) -> Asked:
+    try:
+        return documents.asked(_payload(message) or {})
+    except HTTPException as refusal:
+        raise Farewell(4400, refusal.detail) from None
+
+
+def _pong(payload: Mapping[str, Any] | None) -> str:
+    if payload is None:
+        return '{"type":"pong"}'
+    return '{"type":"pong","payload":' + json.dumps(payload) + "}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"

@@ -1,0 +1,58 @@
+"""All by which clients talk GraphQL to one process: HTTP, server-sent events and WebSocket."""
+
+import time
+
+from starlette.requests import Request
+
+from domain.access import Caller
+from domain.vigil import Vigil
+from graphql_api.channels import Channels
+from graphql_api.connections import Connections
+from graphql_api.context import Context, Services
+from graphql_api.events import EventStreams
+from graphql_api.guard import Guard
+from graphql_api.operations import Operations
+from graphql_api.origins import address_of
+from graphql_api.schema import closed_schema, schema
+from graphql_api.settings import Settings
+from graphql_api.streams import Streams
+from graphql_api.transport import GraphQLEndpoint
+from graphql_api.websocket import WebSocketEndpoint
+
+_LAST_VALUES, _LAST_WORDS = 1.0, 2.0  # seconds
+
+
+class Endpoints:
+    def __init__(self, services: Services, settings: Settings) -> None:
+        is_open = not settings.is_production
+        operations = Operations(schema if is_open else closed_schema, is_open=is_open)
+
+        def make_context(caller: Caller | None, address: str) -> Context:
+            return Context(services, caller, address)
+
+        def of_request(request: Request) -> Context:
+            return make_context(request.state.caller, address_of(request))
+
+        self._live = services.live
+        self.vigil = Vigil(services.authentication)
+        self.channels = Channels(
+            operations, lambda caller: make_context(caller, ""), time.monotonic
+        )
+        self.connections = Connections(settings.connections, settings.connections_per_address)
+        streams = Streams(
+            operations=operations,
+            make_context=make_context,
+            channels=self.channels,
+            connections=self.connections,
+            vigil=self.vigil,
+        )
+        http = GraphQLEndpoint(operations, of_request, EventStreams(streams), is_open=is_open)
+        self.graphql = Guard(services.authentication, http.answer).answer
+        self.talk = WebSocketEndpoint(services.authentication, streams).answer
+
+    async def take_leave(self) -> None:
+        """Streams get their last value, and end in order."""
+        self.channels.interrupt()
+        await self._live.finish()
+        await self.channels.finish(_LAST_VALUES)
+        await self.connections.close(_LAST_WORDS)

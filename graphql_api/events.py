@@ -1,0 +1,116 @@
+"""GraphQL over server-sent events, in distinct connections: one stream for one operation."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from strawberry.types.graphql import OperationType
+
+from domain.access import Caller
+from graphql_api.bearer import token_of
+from graphql_api.connections import TooManyConnections
+from graphql_api.documents import Asked
+from graphql_api.faults import FaultCode, fault
+from graphql_api.operations import is_subscription
+from graphql_api.origins import address_of
+from graphql_api.responses import refused
+from graphql_api.streams import Streams
+
+MEDIA_TYPE = "text/event-stream"
+_STILL_HERE = 12.0  # seconds of silence, after which proxies and clients want a sign of life
+_SIGN_OF_LIFE = b":\n\n"
+_COMPLETE = "event: complete\ndata: \n\n"
+_PIECE = 2**16  # bytes that wait to be read
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStreams:
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    async def answer(
+        self, asked: Asked, request: Request, allowed: Collection[OperationType]
+    ) -> Response:
+        caller: Caller | None = request.state.caller
+        letter, while_open = _Letter(), ExitStack()
+        try:
+            place = self._streams.connections.entered(address_of(request), letter.interrupt)
+            while_open.enter_context(place)
+        except TooManyConnections as full:
+            return refused(HTTPStatus.TOO_MANY_REQUESTS, FaultCode.RATE_LIMITED, str(full))
+        token = token_of(request.headers.get("authorization"))
+        if caller is not None and token is not None:
+            while_open.enter_context(self._streams.vigil.watched(token, caller, letter.forbid))
+        if is_subscription(asked.query, asked.operation_name):
+            while_open.callback(self._streams.channels.join(asked, caller, letter))
+        else:
+            context = self._streams.make_context(caller, address_of(request))
+            answer = await self._streams.operations.run(asked, context, allowed)
+            letter.next(answer.encoded().decode())
+            letter.complete()
+        return _EventStream(letter, while_open)
+
+
+class _EventStream(StreamingResponse):
+    def __init__(self, letter: "_Letter", while_open: ExitStack) -> None:
+        super().__init__(letter.chunks(), headers=_HEADERS, media_type=MEDIA_TYPE)
+        self._while_open = while_open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._while_open:
+            await super().__call__(scope, receive, send)
+
+
+class _Letter:
+    """The latest value that is still to be read, and how the stream ended."""
+
+    def __init__(self) -> None:
+        self._value: str | None = None
+        self._ending: str | None = None
+        self._filled = asyncio.Event()
+
+    def next(self, payload: str) -> None:
+        self._value = payload
+        self._filled.set()
+
+    def error(self, errors: list[dict[str, Any]]) -> None:
+        self.next(orjson.dumps({"errors": errors}).decode())
+        self._end(_COMPLETE)
+
+    def complete(self) -> None:
+        self._end(_COMPLETE)
+
+    def interrupt(self) -> None:
+        """The server stops: without `complete`, clients connect again."""
+        self._end("")
+
+    def forbid(self) -> None:
+        message = "what you have shown is no more what it was"
+        self.error([fault(FaultCode.FORBIDDEN, message)])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while self._value is not None or self._ending is None:
+            try:
+                async with asyncio.timeout(_STILL_HERE):
+                    await self._filled.wait()
+            except TimeoutError:
+                yield _SIGN_OF_LIFE
+                continue
+            self._filled.clear()
+            payload, self._value = self._value, None
+            if payload is not None:
+                event = f"event: next\ndata: {payload}\n\n".encode()
+                for start in range(0, len(event), _PIECE):
+                    yield event[start : start + _PIECE]
+        yield self._ending.encode()
+
+    def _end(self, ending: str) -> None:
+        if self._ending is None:
+            self._ending = ending
+        self._filled.set()

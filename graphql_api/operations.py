@@ -1,0 +1,127 @@
+"""How an operation is run and what is answered, whatever the request came by."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from graphql import GraphQLError, get_operation_ast, parse
+from graphql import OperationType as Kind
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from domain.access import TooManyAttempts
+from graphql_api.context import Context
+from graphql_api.documents import Asked
+from graphql_api.faults import FaultCode, cause_of, fault, reported
+
+OPERATION_TIME = 10.0
+_REMEMBERED = 1_000  # documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`is_request_error`: nothing was executed, the document or its variables were not right.
+    `status`: of a refusal that HTTP has a status of its own for."""
+
+    body: dict[str, Any]
+    is_request_error: bool = False
+    status: HTTPStatus | None = None
+    retry_after: int | None = None
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.body.get("errors", [])
+        return found
+
+    def encoded(self) -> bytes:
+        return orjson.dumps(self.body)
+
+
+class Operations:
+    def __init__(self, schema: BaseSchema, *, is_open: bool) -> None:
+        self._schema = schema
+        self._is_open = is_open
+
+    async def run(
+        self, asked: Asked, context: Context, allowed: Collection[OperationType]
+    ) -> Answer:
+        try:
+            async with asyncio.timeout(OPERATION_TIME):
+                result = await self._schema.execute(
+                    asked.query,
+                    asked.variables,
+                    context,
+                    operation_name=asked.operation_name,
+                    allowed_operation_types=allowed,
+                )
+        except CannotGetOperationTypeError as refusal:
+            return _refused(HTTPStatus.BAD_REQUEST, refusal.as_http_error_reason())
+        except InvalidOperationTypeError as refusal:
+            return _refused(*_misplaced(refusal.operation_type))
+        except TimeoutError:
+            message = f"the operation took longer than {OPERATION_TIME:g} s"
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, message, FaultCode.TIMEOUT)
+        return self._answer(result)
+
+    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Answer]:
+        """Of a subscription."""
+        results = await self._schema.subscribe(
+            asked.query, asked.variables, context, operation_name=asked.operation_name
+        )
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    yield self._answer(result)
+        except GraphQLError as error:  # of one of our extensions, before execution
+            yield self._answer(PreExecutionError(data=None, errors=[error]))
+
+    def _answer(self, result: ExecutionResult) -> Answer:
+        errors = reported(result, with_hints=self._is_open)
+        body: dict[str, Any] = {"errors": errors} if errors else {}
+        is_request_error = _is_request_error(result)
+        if not is_request_error:
+            body["data"] = result.data
+        causes = map(cause_of, result.errors or ())
+        waits = [each.retry_after for each in causes if isinstance(each, TooManyAttempts)]
+        return Answer(
+            body=body, is_request_error=is_request_error, retry_after=max(waits, default=None)
+        )
+
+
+@lru_cache(_REMEMBERED)
+def is_subscription(query: str, operation_name: str | None) -> bool:
+    """False for what cannot be read, too: whoever runs it says what is wrong with it."""
+    if "subscription" not in query:
+        return False
+    try:
+        operation = get_operation_ast(parse(query, no_location=True), operation_name)
+    except GraphQLError:
+        return False
+    return operation is not None and operation.operation is Kind.SUBSCRIPTION
+
+
+def _is_request_error(result: ExecutionResult) -> bool:
+    if isinstance(result, PreExecutionError):
+        return True
+    return result.data is None and all(error.path is None for error in result.errors or ())
+
+
+def _misplaced(operation: OperationType) -> tuple[HTTPStatus, str]:
+    if operation is OperationType.SUBSCRIPTION:
+        message = "subscribe over WebSocket (graphql-transport-ws), or accept text/event-stream"
+        return HTTPStatus.BAD_REQUEST, message
+    return HTTPStatus.METHOD_NOT_ALLOWED, f"send a {operation.value} by POST"
+
+
+def _refused(
+    status: HTTPStatus, message: str, code: FaultCode = FaultCode.BAD_USER_INPUT
+) -> Answer:
+    return Answer(body={"errors": [fault(code, message)]}, is_request_error=True, status=status)
