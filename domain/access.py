@@ -79,7 +79,14 @@ class Forbidden(Exception):
     """The caller is known, and lacks the scope."""
 
 
-class TooManyAttempts(Exception):
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"too many attempts: try again in {retry_after} s")
+class Throttled(Exception):
+    """The caller has to wait, so many seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyAttempts(Throttled):
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many attempts: try again in {retry_after} s", retry_after)

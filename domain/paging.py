@@ -107,16 +107,17 @@ def window(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    most: int = MAX_SIZE,
 ) -> Window:
     """Raises BadRequest where the four of them make no page."""
     if first is not None and last is not None:
         raise BadRequest("give first or last, not both")
     for name, size in (("first", first), ("last", last)):
-        if size is not None and not 0 <= size <= MAX_SIZE:
-            raise BadRequest(f"{name} is {size}: it may be 0 to {MAX_SIZE}")
+        if size is not None and not 0 <= size <= most:
+            raise BadRequest(f"{name} is {size}: it may be 0 to {most}")
     size = first if first is not None else last
     return Window(
-        size=DEFAULT_SIZE if size is None else size,
+        size=min(DEFAULT_SIZE, most) if size is None else size,
         backwards=last is not None,
         after=None if after is None else parse_cursor(after, ordering),
         before=None if before is None else parse_cursor(before, ordering),

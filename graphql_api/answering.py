@@ -110,7 +110,7 @@ def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
         application,
         http="httptools",
         ws=Wire,
-        ws_max_size=wire.LARGEST_MESSAGE,
+        ws_max_size=settings.max_message,
         ws_ping_interval=wire.PING_EVERY,
         ws_ping_timeout=wire.PONG_WITHIN,
         ws_per_message_deflate=False,

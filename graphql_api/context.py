@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -13,10 +13,13 @@ from domain.following import Following
 from domain.ids import ProjectId
 from domain.keys import Keys
 from domain.live import Live
+from domain.rates import UNCHARGED
 from domain.results import Results
 from domain.running import RunningExperiments
 from domain.tracking import Tracker
+from graphql_api.edge import Edge
 from graphql_api.loaders import Loaders, Stores
+from graphql_api.weighing import Weight
 
 Value = TypeVar("Value")
 
@@ -37,10 +40,12 @@ class Services:
 class Context:
     """What one operation works with."""
 
-    def __init__(self, services: Services, known: Caller | None, address: str) -> None:
+    def __init__(self, services: Services, edge: Edge, known: Caller | None, address: str) -> None:
         self.services = services
+        self.edge = edge
         self.known = known
         self.address = address
+        self.balance = UNCHARGED
         self.following: Following[Any] | None = None
         self._loaders: Loaders | None = None
 
@@ -59,6 +64,10 @@ class Context:
         if self._loaders is None:
             self._loaders = Loaders(self.services.stores, self.services.results, self.project)
         return self._loaders
+
+    def pay(self, weight: Weight, variables: Mapping[str, Any]) -> None:
+        """Raises LimitPassed and CostExhausted."""
+        self.balance = self.edge.charge(weight, variables, self.known, self.address)
 
     async def follow(self, following: Following[Value]) -> AsyncIterator[Value]:
         """Each value with loaders of its own."""

@@ -14,11 +14,10 @@ from graphql_api import documents
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
 from graphql_api.logs import request_id
-from graphql_api.operations import is_subscription
 from graphql_api.outbox import Letter, Outbox
+from graphql_api.persisted import NotPersisted
 from graphql_api.streams import Streams
 
-MOST_OPERATIONS = 100
 _AT_ONCE = 4  # queries and mutations, from their beginning until their answer is on its way
 _LONGEST_SHOWN = 40  # characters; the reason for a close has room for 123 bytes
 _SINGLE = {OperationType.QUERY, OperationType.MUTATION}
@@ -94,14 +93,23 @@ class Conversation:
         asked = _asked(message)
         letter = Letter(self._outbox, id, on_end=lambda: self._operations.pop(id, None))
         self.count += 1
-        if len(self._operations) >= MOST_OPERATIONS:
-            text = f"a connection may have {MOST_OPERATIONS} operations at once"
+        most = self._streams.bounds.max_operations
+        if len(self._operations) >= most:
+            text = f"a connection may have {most} operations at once"
             letter.error([fault(FaultCode.RATE_LIMITED, text)])
-        elif is_subscription(asked.query, asked.operation_name):
-            self._follow(id, asked, letter)
         else:
-            task = asyncio.create_task(self._answer(asked, letter))
-            self._operations[id] = _both(letter.recall, task.cancel)
+            self._operate(id, asked, letter)
+
+    def _operate(self, id: str, asked: Asked, letter: Letter) -> None:
+        try:
+            asked = self._streams.operations.found(asked)
+        except NotPersisted as refusal:
+            return letter.error([fault(refusal.code, str(refusal))])
+        if self._streams.operations.is_subscription(asked):
+            return self._follow(id, asked, letter)
+        task = asyncio.create_task(self._answer(asked, letter))
+        self._operations[id] = _both(letter.recall, task.cancel)
+        return None
 
     def _follow(self, id: str, asked: Asked, letter: Letter) -> None:
         leave = self._streams.channels.join(asked, self._caller, letter)

@@ -9,10 +9,12 @@ from domain.vigil import Vigil
 from graphql_api.channels import Channels
 from graphql_api.connections import Connections
 from graphql_api.context import Context, Services
+from graphql_api.edge import Edge
 from graphql_api.events import EventStreams
 from graphql_api.guard import Guard
 from graphql_api.operations import Operations
 from graphql_api.origins import address_of
+from graphql_api.persisted import Persisted, read_manifest
 from graphql_api.schema import closed_schema, schema
 from graphql_api.settings import Settings
 from graphql_api.streams import Streams
@@ -25,10 +27,13 @@ _LAST_VALUES, _LAST_WORDS = 1.0, 2.0  # seconds
 class Endpoints:
     def __init__(self, services: Services, settings: Settings) -> None:
         is_open = not settings.is_production
-        operations = Operations(schema if is_open else closed_schema, is_open=is_open)
+        edge = Edge(settings, time.monotonic, with_hints=is_open)
+        operations = Operations(
+            schema if is_open else closed_schema, edge, _persisted(settings), is_open=is_open
+        )
 
         def make_context(caller: Caller | None, address: str) -> Context:
-            return Context(services, caller, address)
+            return Context(services, edge, caller, address)
 
         def of_request(request: Request) -> Context:
             return make_context(request.state.caller, address_of(request))
@@ -40,13 +45,14 @@ class Endpoints:
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
         streams = Streams(
+            bounds=settings,
             operations=operations,
             make_context=make_context,
             channels=self.channels,
             connections=self.connections,
             vigil=self.vigil,
         )
-        http = GraphQLEndpoint(operations, of_request, EventStreams(streams), is_open=is_open)
+        http = GraphQLEndpoint(streams, of_request, EventStreams(streams), is_open=is_open)
         self.graphql = Guard(services.authentication, http.answer).answer
         self.talk = WebSocketEndpoint(services.authentication, streams).answer
 
@@ -56,3 +62,9 @@ class Endpoints:
         await self._live.finish()
         await self.channels.finish(_LAST_VALUES)
         await self.connections.close(_LAST_WORDS)
+
+
+def _persisted(settings: Settings) -> Persisted:
+    """Raises WrongSetting for a manifest that cannot be read."""
+    path = settings.trusted_documents
+    return Persisted(None if path is None else read_manifest(path))

@@ -17,7 +17,6 @@ from graphql_api.bearer import token_of
 from graphql_api.connections import TooManyConnections
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
-from graphql_api.operations import is_subscription
 from graphql_api.origins import address_of
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
@@ -47,7 +46,7 @@ class EventStreams:
         token = token_of(request.headers.get("authorization"))
         if caller is not None and token is not None:
             while_open.enter_context(self._streams.vigil.watched(token, caller, letter.forbid))
-        if is_subscription(asked.query, asked.operation_name):
+        if self._streams.operations.is_subscription(asked):
             while_open.callback(self._streams.channels.join(asked, caller, letter))
         else:
             context = self._streams.make_context(caller, address_of(request))

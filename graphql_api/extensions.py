@@ -1,55 +1,49 @@
-from collections import OrderedDict
 from collections.abc import Iterator
 
-from graphql import DocumentNode, get_operation_ast
+from graphql import get_operation_ast
 from strawberry.extensions import SchemaExtension
 
 from graphql_api.context import Context
+from graphql_api.library import Entry, Library
 from graphql_api.permissions import Permissions
 
-_REMEMBERED = 1_000  # documents
-_REMEMBERED_TEXT = 10_000  # characters
 
-
-class Documents:
-    """The last documents that were found to be right, parsed. Reading and checking one takes longer
-    than answering most."""
+class Prepared(SchemaExtension):
+    """Read, checked and paid for before anything is executed. Most documents the library knows."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._entry: Entry | None = None
 
-    def known(self, text: str) -> DocumentNode | None:
-        found = self._known.get(text)
-        if found is not None:
-            self._known.move_to_end(text)
-        return found
-
-    def remember(self, text: str, document: DocumentNode) -> None:
-        if len(text) <= _REMEMBERED_TEXT:
-            self._known[text] = document
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-
-
-class Remembered(SchemaExtension):
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-        self._is_known = False
+    @property
+    def _library(self) -> Library | None:
+        """None for whoever runs the schema without our context."""
+        context = self.execution_context.context
+        return context.edge.library if isinstance(context, Context) else None
 
     def on_parse(self) -> Iterator[None]:
-        asked = self.execution_context
-        known = self._documents.known(asked.query or "")
-        if known is not None:
-            asked.graphql_document, self._is_known = known, True
+        asked, library = self.execution_context, self._library
+        if library is not None and asked.query:
+            self._entry = library.known(asked.query)
+            known = self._entry
+            asked.graphql_document = library.read(asked.query) if known is None else known.document
         yield
 
     def on_validate(self) -> Iterator[None]:
-        asked = self.execution_context
-        if self._is_known:
+        asked, library = self.execution_context, self._library
+        if self._entry is not None:
             asked.pre_execution_errors = []
+        elif library is not None and asked.query and asked.graphql_document is not None:
+            schema = asked.schema._schema  # noqa: SLF001  # it has no other name
+            self._entry, faults = library.checked(schema, asked.query, asked.graphql_document)
+            asked.pre_execution_errors = list(faults)
         yield
-        if asked.query and asked.graphql_document and asked.pre_execution_errors == []:
-            self._documents.remember(asked.query, asked.graphql_document)
+
+    def on_execute(self) -> Iterator[None]:
+        asked = self.execution_context
+        context = asked.context
+        if isinstance(context, Context) and self._entry is not None:
+            context.pay(self._entry.weight(asked.operation_name), asked.variables or {})
+        yield
 
 
 class Permitted(SchemaExtension):

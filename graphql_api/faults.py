@@ -8,8 +8,9 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from domain.access import Forbidden, TooManyAttempts, Unauthenticated
+from domain.access import Forbidden, Throttled, Unauthenticated
 from domain.errors import BadRequest, DomainError, Invalid, Unavailable
+from graphql_api.limits import CostLimitPassed, LimitPassed
 from graphql_api.logs import request_id
 from graphql_api.types.scalars import MalformedValue
 from graphql_api.types.user_error import camel_case
@@ -31,13 +32,15 @@ class FaultCode(StrEnum):
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
-_OF_ACCESS: dict[type[Exception], FaultCode] = {
+_CODES: dict[type[Exception], FaultCode] = {
+    BadRequest: FaultCode.BAD_USER_INPUT,
+    Unavailable: FaultCode.UNAVAILABLE,
     Unauthenticated: FaultCode.UNAUTHENTICATED,
     Forbidden: FaultCode.FORBIDDEN,
-    TooManyAttempts: FaultCode.RATE_LIMITED,
+    Throttled: FaultCode.RATE_LIMITED,
+    CostLimitPassed: FaultCode.COST_LIMIT_EXCEEDED,
+    LimitPassed: FaultCode.GRAPHQL_VALIDATION_FAILED,
 }
-
-
 _OUR_FAULT = "something went wrong on our side"
 
 
@@ -82,15 +85,12 @@ def _code_of_graphql(error: GraphQLError, before_execution: bool) -> FaultCode:
 
 
 def _of_ours(cause: Exception, error: GraphQLError) -> tuple[FaultCode, str]:
+    for kind, code in _CODES.items():
+        if isinstance(cause, kind):
+            return code, str(cause)
     match cause:
         case DomainError():
             return FaultCode.BAD_USER_INPUT, _sentence(cause)
-        case BadRequest():
-            return FaultCode.BAD_USER_INPUT, str(cause)
-        case Unavailable():
-            return FaultCode.UNAVAILABLE, str(cause)
-        case Unauthenticated() | Forbidden() | TooManyAttempts():
-            return _OF_ACCESS[type(cause)], str(cause)
         case MalformedValue() if error.path is None:  # of a scalar's parser
             return FaultCode.BAD_USER_INPUT, error.message
         case ValueError() if error.path is None:  # an Int of thousands of digits; Python's words

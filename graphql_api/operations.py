@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from graphql import GraphQLError, get_operation_ast, parse
+from graphql import GraphQLError, get_operation_ast
 from graphql import OperationType as Kind
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -17,13 +16,13 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from domain.access import TooManyAttempts
+from domain.access import Throttled
+from domain.rates import UNCHARGED, Balance
 from graphql_api.context import Context
 from graphql_api.documents import Asked
+from graphql_api.edge import Edge
 from graphql_api.faults import FaultCode, cause_of, fault, reported
-
-OPERATION_TIME = 10.0
-_REMEMBERED = 1_000  # documents
+from graphql_api.persisted import Persisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +45,43 @@ class Answer:
 
 
 class Operations:
-    def __init__(self, schema: BaseSchema, *, is_open: bool) -> None:
+    def __init__(
+        self, schema: BaseSchema, edge: Edge, persisted: Persisted, *, is_open: bool
+    ) -> None:
         self._schema = schema
+        self._edge = edge
+        self._persisted = persisted
         self._is_open = is_open
+
+    def found(self, asked: Asked) -> Asked:
+        """With the text of its document. Raises NotPersisted."""
+        return self._persisted.resolved(asked)
+
+    def is_subscription(self, asked: Asked) -> bool:
+        """False for what cannot be read, too: whoever runs it says what is wrong with it."""
+        if "subscription" not in asked.query:
+            return False
+        try:
+            document = self._edge.library.document(asked.query)
+        except GraphQLError:
+            return False
+        operation = get_operation_ast(document, asked.operation_name)
+        return operation is not None and operation.operation is Kind.SUBSCRIPTION
 
     async def run(
         self, asked: Asked, context: Context, allowed: Collection[OperationType]
     ) -> Answer:
+        answer = await self._run(asked, context, allowed)
+        if asked.shows_cost:
+            answer.body["extensions"] = {"cost": _cost(answer, context.balance)}
+        return answer
+
+    async def _run(
+        self, asked: Asked, context: Context, allowed: Collection[OperationType]
+    ) -> Answer:
+        seconds = self._edge.bounds.operation_time
         try:
-            async with asyncio.timeout(OPERATION_TIME):
+            async with asyncio.timeout(seconds):
                 result = await self._schema.execute(
                     asked.query,
                     asked.variables,
@@ -67,7 +94,7 @@ class Operations:
         except InvalidOperationTypeError as refusal:
             return _refused(*_misplaced(refusal.operation_type))
         except TimeoutError:
-            message = f"the operation took longer than {OPERATION_TIME:g} s"
+            message = f"the operation took longer than {seconds} s"
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, message, FaultCode.TIMEOUT)
         return self._answer(result)
 
@@ -90,22 +117,34 @@ class Operations:
         if not is_request_error:
             body["data"] = result.data
         causes = map(cause_of, result.errors or ())
-        waits = [each.retry_after for each in causes if isinstance(each, TooManyAttempts)]
+        waits = [each.retry_after for each in causes if isinstance(each, Throttled)]
         return Answer(
             body=body, is_request_error=is_request_error, retry_after=max(waits, default=None)
         )
 
 
-@lru_cache(_REMEMBERED)
-def is_subscription(query: str, operation_name: str | None) -> bool:
-    """False for what cannot be read, too: whoever runs it says what is wrong with it."""
-    if "subscription" not in query:
-        return False
-    try:
-        operation = get_operation_ast(parse(query, no_location=True), operation_name)
-    except GraphQLError:
-        return False
-    return operation is not None and operation.operation is Kind.SUBSCRIPTION
+def _cost(answer: Answer, balance: Balance) -> dict[str, int | None]:
+    """Of what was refused before it was priced, it is not known what is left."""
+    return {
+        "requested": balance.charged,
+        "actual": _fields(answer.body.get("data")),
+        "remaining": None if balance is UNCHARGED else balance.remaining,
+    }
+
+
+def _fields(value: object) -> int:
+    """How many fields an answer has."""
+    found, waiting = 0, [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as fields:
+                found += len(fields)
+                waiting.extend(fields.values())
+            case list() as entries:
+                waiting.extend(entries)
+            case _:
+                continue
+    return found
 
 
 def _is_request_error(result: ExecutionResult) -> bool:

@@ -44,6 +44,8 @@ def _fields(type_name: str, names: str) -> Iterator[str]:
 # own to change.
 _RULES: dict[str, Requirement] = {
     "Mutation.sessionCreate": ANYBODY,
+    "Query.rateLimit": ANYBODY,
+    **dict.fromkeys(_fields("RateLimit", "limit remaining resetAt cost"), ANYBODY),
     **dict.fromkeys(_fields("User", "id email name createdAt"), ANYBODY),
     **dict.fromkeys(_fields("Mutation", "sessionRevoke userUpdate passwordChange"), READERS),
     "Query.activeExperiments": TRACKERS,

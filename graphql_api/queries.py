@@ -29,6 +29,7 @@ from graphql_api.types.experiments import (
 from graphql_api.types.explanations import AssignmentExplanation, explained
 from graphql_api.types.inputs import decoded
 from graphql_api.types.people import Viewer
+from graphql_api.types.rates import RateLimit, shown
 from graphql_api.types.results import SampleSizeInput, SampleSizePlan
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.view import Node, parse_id
@@ -69,6 +70,10 @@ class Query:
     @strawberry.field(description="Who is asking, and what they may do.")
     def viewer(self, info: Info) -> Viewer | None:
         return Viewer(caller=info.context.caller)
+
+    @strawberry.field(description="What the caller may still ask for.")
+    def rate_limit(self, info: Info) -> RateLimit:
+        return shown(info.context.balance)
 
     @strawberry.field(
         graphql_type=Experiment | None,

@@ -7,7 +7,7 @@ from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from graphql_api.extensions import Documents, Permitted, Remembered
+from graphql_api.extensions import Permitted, Prepared
 from graphql_api.mutations.root import Mutation
 from graphql_api.permissions import Permissions
 from graphql_api.queries import Query
@@ -43,13 +43,12 @@ def _permitted() -> Permitted:
 
 
 def _make(config: StrawberryConfig, *closed: type[SchemaExtension]) -> _Schema:
-    documents = Documents()  # each schema has rules of its own
     return _Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=USER_ERRORS,
-        extensions=[lambda: Remembered(documents), _OneOperation, *closed, _permitted],
+        extensions=[Prepared, _OneOperation, *closed, _permitted],
         config=config,
     )
 

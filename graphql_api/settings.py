@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StartFault
+from graphql_api.bounds import Bounds
 
 
 class WrongSetting(StartFault):
@@ -16,7 +17,7 @@ class WrongSetting(StartFault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Bounds):
     database_url: str | None = None
     data_dir: Path = Path(".abgraph")
     host: str = "127.0.0.1"
@@ -27,9 +28,8 @@ class Settings:
     pool_size: int = 10
     prepared_statements: bool = True
     migrate: bool = True
+    trusted_documents: Path | None = None
     grace: int = 3
-    connections: int = 20_000
-    connections_per_address: int = 2_000
     bootstrap_email: str = "admin@localhost"
     bootstrap_password: str | None = field(default=None, repr=False)
     bootstrap_server_key: str | None = field(default=None, repr=False)
@@ -56,8 +56,7 @@ _RANGES = {
     "workers": (1, 64),
     "pool_size": (1, 500),
     "grace": (0, 600),
-    "connections": (1, 1_000_000),
-    "connections_per_address": (1, 1_000_000),
+    **{bound.name: (1, 10**9 - 1) for bound in fields(Bounds)},
 }
 _MOST_DIGITS = 9
 
@@ -105,7 +104,7 @@ def _value(name: str, text: str, source: str) -> Any:
         return _number(text, source, *_RANGES[name])
     if name in _CHOICES:
         return _choice(text, source, _CHOICES[name])
-    return Path(text) if name == "data_dir" else text
+    return Path(text) if name in ("data_dir", "trusted_documents") else text
 
 
 def _number(text: str, source: str, low: int, high: int) -> int:

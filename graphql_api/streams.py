@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.access import Caller
 from domain.vigil import Vigil
+from graphql_api.bounds import Bounds
 from graphql_api.channels import Channels
 from graphql_api.connections import Connections
 from graphql_api.context import Context
@@ -15,6 +16,7 @@ MakeContext = Callable[[Caller | None, str], Context]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
+    bounds: Bounds
     operations: Operations
     make_context: MakeContext
     channels: Channels

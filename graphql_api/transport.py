@@ -14,9 +14,11 @@ from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.events import MEDIA_TYPE as EVENTS
 from graphql_api.events import EventStreams
-from graphql_api.faults import FaultCode
-from graphql_api.operations import Operations, is_subscription
+from graphql_api.faults import FaultCode, fault
+from graphql_api.operations import Answer
+from graphql_api.persisted import NotPersisted
 from graphql_api.responses import GRAPHQL_JSON, JSON, answered, refused
+from graphql_api.streams import Streams
 
 _PAGE = Path(__file__).parent / "static" / "graphiql" / "index.html"
 _PAGE_POLICY = (
@@ -35,13 +37,14 @@ _OPERATIONS = {
 class GraphQLEndpoint:
     def __init__(
         self,
-        operations: Operations,
+        streams: Streams,
         make_context: Callable[[Request], Context],
         events: EventStreams,
         *,
         is_open: bool,
     ) -> None:
-        self._operations = operations
+        self._operations = streams.operations
+        self._max_body = streams.bounds.max_body
         self._make_context = make_context
         self._events = events
         self._is_open = is_open
@@ -51,20 +54,27 @@ class GraphQLEndpoint:
             return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
         try:
             media_types = _negotiated(request.headers.get("accept", "*/*"))
-            asked = await documents.read(request)
+            asked = await documents.read(request, self._max_body)
         except HTTPException as refusal:
             return refused(refusal.status_code, FaultCode.BAD_USER_INPUT, refusal.detail)
         request.state.operation = asked.operation_name
-        return await self._answer(asked, request, media_types)
+        try:
+            return await self._answer(self._operations.found(asked), request, media_types)
+        except NotPersisted as refusal:
+            return answered(media_types[0], _not_persisted(refusal))
 
     async def _answer(self, asked: Asked, request: Request, media_types: Sequence[str]) -> Response:
         allowed = _OPERATIONS[request.method]
         if media_types[-1] == EVENTS and (
-            len(media_types) == 1 or is_subscription(asked.query, asked.operation_name)
+            len(media_types) == 1 or self._operations.is_subscription(asked)
         ):
             return await self._events.answer(asked, request, allowed)
         answer = await self._operations.run(asked, self._make_context(request), allowed)
         return answered(media_types[0], answer)
+
+
+def _not_persisted(refusal: NotPersisted) -> Answer:
+    return Answer(body={"errors": [fault(refusal.code, str(refusal))]}, is_request_error=True)
 
 
 def _asks_for_page(request: Request) -> bool:

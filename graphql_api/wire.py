@@ -5,7 +5,6 @@ from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-LARGEST_MESSAGE = 2**16  # bytes that a client may send at once
 PING_EVERY, PONG_WITHIN = 20.0, 20.0  # seconds
 _PIECE = 2**16  # a larger message is sent piece by piece, at the speed of who reads it
 _MOST_UNREAD = 2**17  # bytes of pongs and the like

@@ -1,5 +1,5 @@
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -25,11 +25,10 @@ class Paging:
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    most: int
 
     def window(self, ordering: Ordering) -> Window:
-        return window(
-            ordering, first=self.first, after=self.after, last=self.last, before=self.before
-        )
+        return window(ordering, **asdict(self))
 
 
 _ARGUMENTS: dict[str, tuple[type, str]] = {
@@ -60,7 +59,8 @@ class Paged(FieldExtension):
         ]
 
     def resolve(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
-        paging = Paging(**{name: arguments.pop(name, None) for name in _ARGUMENTS})
+        given = {name: arguments.pop(name, None) for name in _ARGUMENTS}
+        paging = Paging(**given, most=info.context.edge.bounds.max_page)
         return next_(source, info, paging=paging, **arguments)
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from graphql_api.documents import MAX_BODY
+from graphql_api.bounds import Bounds
 from tests.graphql_api.conftest import Graph
 from tests.graphql_api.posting import CREATE, NEW, OLD, QUERY, TYPENAME, codes, post
 
@@ -133,11 +133,11 @@ async def test_of_several_operations_the_named_one_runs(graph: Graph) -> None:
 
 
 async def test_a_body_may_have_a_mebibyte_and_no_more(graph: Graph) -> None:
-    exact = orjson.dumps(TYPENAME).ljust(MAX_BODY)
+    exact = orjson.dumps(TYPENAME).ljust(Bounds().max_body)
 
     async def in_pieces() -> AsyncIterator[bytes]:
         for _ in range(9):
-            yield b" " * (MAX_BODY // 8)
+            yield b" " * (Bounds().max_body // 8)
 
     fits, larger = await post(graph, exact), await post(graph, exact + b" ")
     pieces = await graph.http.post(
