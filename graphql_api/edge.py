@@ -12,9 +12,9 @@ from graphql_api.weighing import Weight
 
 
 class Edge:
-    def __init__(self, bounds: Bounds, seconds: Callable[[], float], *, with_hints: bool) -> None:
+    def __init__(self, bounds: Bounds, seconds: Callable[[], float], *, is_open: bool) -> None:
         self.bounds = bounds
-        self.library = Library(bounds, with_hints=with_hints)
+        self.library = Library(bounds, is_open=is_open)
         self._buckets = Buckets(seconds)
         self._known = Rate(per_second=bounds.rate, burst=bounds.rate_burst)
         self._anonymous = Rate(per_second=bounds.anonymous_rate, burst=bounds.anonymous_burst)

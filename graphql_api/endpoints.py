@@ -15,7 +15,7 @@ from graphql_api.guard import Guard
 from graphql_api.operations import Operations
 from graphql_api.origins import address_of
 from graphql_api.persisted import Persisted, read_manifest
-from graphql_api.schema import closed_schema, schema
+from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from graphql_api.streams import Streams
 from graphql_api.transport import GraphQLEndpoint
@@ -27,10 +27,8 @@ _LAST_VALUES, _LAST_WORDS = 1.0, 2.0  # seconds
 class Endpoints:
     def __init__(self, services: Services, settings: Settings) -> None:
         is_open = not settings.is_production
-        edge = Edge(settings, time.monotonic, with_hints=is_open)
-        operations = Operations(
-            schema if is_open else closed_schema, edge, _persisted(settings), is_open=is_open
-        )
+        edge = Edge(settings, time.monotonic, is_open=is_open)
+        operations = Operations(schema, edge, _persisted(settings), is_open=is_open)
 
         def make_context(caller: Caller | None, address: str) -> Context:
             return Context(services, edge, caller, address)

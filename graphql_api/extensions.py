@@ -24,8 +24,7 @@ class Prepared(SchemaExtension):
         asked, library = self.execution_context, self._library
         if library is not None and asked.query:
             self._entry = library.known(asked.query)
-            known = self._entry
-            asked.graphql_document = library.read(asked.query) if known is None else known.document
+            asked.graphql_document = library.document(asked.query)
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -5,7 +5,14 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, validate
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    validate,
+)
 from graphql.validation import specified_rules
 
 from graphql_api.bounds import Bounds
@@ -28,10 +35,13 @@ class Entry:
 
 
 class Library:
-    def __init__(self, bounds: Bounds, *, with_hints: bool) -> None:
+    def __init__(self, bounds: Bounds, *, is_open: bool) -> None:
+        """One that is not open tells nothing of its schema."""
         self._bounds = bounds
-        self._with_hints = with_hints
+        self._is_open = is_open
+        self._rules = (*specified_rules, *(() if is_open else (NoSchemaIntrospectionCustomRule,)))
         self._kept: OrderedDict[str, Entry] = OrderedDict()
+        self._latest = "", DocumentNode()
 
     def known(self, text: str) -> Entry | None:
         found = self._kept.get(text)
@@ -42,11 +52,11 @@ class Library:
     def document(self, text: str) -> DocumentNode:
         """Raises GraphQLError."""
         known = self.known(text)
-        return self.read(text) if known is None else known.document
-
-    def read(self, text: str) -> DocumentNode:
-        """Raises GraphQLError."""
-        return parse(text, max_tokens=self._bounds.max_tokens)
+        if known is not None:
+            return known.document
+        if self._latest[0] != text:  # it is asked for what it is, and then run
+            self._latest = text, parse(text, max_tokens=self._bounds.max_tokens)
+        return self._latest[1]
 
     def checked(
         self, schema: GraphQLSchema, text: str, document: DocumentNode
@@ -59,9 +69,9 @@ class Library:
         found = validate(
             schema,
             document,
-            specified_rules,
+            self._rules,
             max_errors=self._bounds.max_errors,
-            hide_suggestions=not self._with_hints,
+            hide_suggestions=not self._is_open,
         )
         if found:
             return None, found[: self._bounds.max_errors]

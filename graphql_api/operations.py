@@ -57,16 +57,17 @@ class Operations:
         """With the text of its document. Raises NotPersisted."""
         return self._persisted.resolved(asked)
 
-    def is_subscription(self, asked: Asked) -> bool:
-        """False for what cannot be read, too: whoever runs it says what is wrong with it."""
-        if "subscription" not in asked.query:
-            return False
+    def kind(self, asked: Asked) -> Kind | None:
+        """None for what cannot be read: whoever runs it says what is wrong with it."""
         try:
             document = self._edge.library.document(asked.query)
         except GraphQLError:
-            return False
+            return None
         operation = get_operation_ast(document, asked.operation_name)
-        return operation is not None and operation.operation is Kind.SUBSCRIPTION
+        return None if operation is None else operation.operation
+
+    def is_subscription(self, asked: Asked) -> bool:
+        return self.kind(asked) is Kind.SUBSCRIPTION
 
     async def run(
         self, asked: Asked, context: Context, allowed: Collection[OperationType]

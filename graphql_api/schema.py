@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, build_schema
-from strawberry.extensions import DisableIntrospection, SchemaExtension
+from strawberry.extensions import SchemaExtension
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -42,17 +42,16 @@ def _permitted() -> Permitted:
     return Permitted(permissions)
 
 
-def _make(config: StrawberryConfig, *closed: type[SchemaExtension]) -> _Schema:
+def _make(config: StrawberryConfig) -> _Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=USER_ERRORS,
-        extensions=[Prepared, _OneOperation, *closed, _permitted],
+        extensions=[Prepared, _OneOperation, _permitted],
         config=config,
     )
 
 
 schema = _make(StrawberryConfig(scalar_map=SCALARS))
-closed_schema = _make(StrawberryConfig(scalar_map=SCALARS), DisableIntrospection)
 permissions = Permissions(build_schema(schema.as_str()))

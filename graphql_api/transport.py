@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+from graphql import OperationType as Kind
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from strawberry.types.graphql import OperationType
 
@@ -17,6 +18,7 @@ from graphql_api.events import EventStreams
 from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import Answer
 from graphql_api.persisted import NotPersisted
+from graphql_api.presence import while_connected
 from graphql_api.responses import GRAPHQL_JSON, JSON, answered, refused
 from graphql_api.streams import Streams
 
@@ -32,6 +34,7 @@ _OPERATIONS = {
     "GET": {OperationType.QUERY},
     "POST": {OperationType.QUERY, OperationType.MUTATION},
 }
+_CLIENT_CLOSED = 499  # for the log: nobody reads it
 
 
 class GraphQLEndpoint:
@@ -69,8 +72,14 @@ class GraphQLEndpoint:
             len(media_types) == 1 or self._operations.is_subscription(asked)
         ):
             return await self._events.answer(asked, request, allowed)
-        answer = await self._operations.run(asked, self._make_context(request), allowed)
-        return answered(media_types[0], answer)
+        work = self._operations.run(asked, self._make_context(request), allowed)
+        if self._operations.kind(asked) is not Kind.QUERY:
+            return answered(media_types[0], await work)  # a change is not left half way
+        try:
+            async with while_connected(request):
+                return answered(media_types[0], await work)
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED)
 
 
 def _not_persisted(refusal: NotPersisted) -> Answer:
