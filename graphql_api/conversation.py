@@ -59,7 +59,12 @@ class Conversation:
 
     async def hear(self, text: str) -> None:
         """Raises Farewell."""
-        message = _parsed(text)
+        try:
+            await self._hear(_parsed(text))
+        except RecursionError:
+            raise Farewell(4400, "the message is nested too deeply") from None
+
+    async def _hear(self, message: Mapping[str, Any]) -> None:
         match message.get("type"):
             case "connection_init":
                 await self._begin(message)
@@ -68,7 +73,7 @@ class Conversation:
             case "pong":
                 _payload(message)
             case "subscribe":
-                self._subscribe(_id(message), message)
+                await self._subscribe(_id(message), message)
             case "complete":
                 self._end(_id(message))
             case other:
@@ -86,22 +91,23 @@ class Conversation:
         self._is_acknowledged = True
         await self._outbox.say('{"type":"connection_ack"}')
 
-    def _subscribe(self, id: str, message: Mapping[str, Any]) -> None:
+    async def _subscribe(self, id: str, message: Mapping[str, Any]) -> None:
         if not self._is_acknowledged:
             raise Farewell(4401, "Unauthorized")
         if id in self._operations:
             raise Farewell(4409, f"Subscriber for {_shown(id)} already exists")
         asked = _asked(message)
-        letter = Letter(self._outbox, id, on_end=lambda: self._operations.pop(id, None))
         self.count += 1
         if len(self._operations) >= MOST_OPERATIONS:
             text = f"a connection may have {MOST_OPERATIONS} operations at once"
-            letter.error([fault(FaultCode.RATE_LIMITED, text)])
-        elif is_subscription(asked.query, asked.operation_name):
+            return await self._outbox.refuse(id, [fault(FaultCode.RATE_LIMITED, text)])
+        letter = Letter(self._outbox, id, on_end=lambda: self._operations.pop(id, None))
+        if is_subscription(asked.query, asked.operation_name):
             self._follow(id, asked, letter)
         else:
             task = asyncio.create_task(self._answer(asked, letter))
             self._operations[id] = _both(letter.recall, task.cancel)
+        return None
 
     def _follow(self, id: str, asked: Asked, letter: Letter) -> None:
         leave = self._streams.channels.join(asked, self._caller, letter)
