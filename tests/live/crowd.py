@@ -24,6 +24,7 @@ LONGEST_ANSWER = 2**26
 _TOTAL = re.compile(rb'"totalAssignments":"?(\d+)')
 _AT_ONCE = 100
 _LITTLE = 2**12
+_ESTABLISHED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,9 @@ class _Member(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone.set()
 
+    def leave(self) -> None:
+        self._transport.abort()
+
     def _subscribe(self) -> None:
         token = {"Authorization": f"Bearer {self._asked.key}"}
         self._say({"type": "connection_init", "payload": token})
@@ -147,9 +151,19 @@ async def _stay(asked: Asked, members: list[_Member], heard: Heard, *, is_silent
         member = _Member(asked, is_silent=is_silent)
         await loop.create_connection(lambda m=member: m, sock=made)  # type: ignore[misc]
         members.append(member)
-        await member.gone.wait()
+        if is_silent:
+            await _dropped(made)
+            member.leave()
+        else:
+            await member.gone.wait()
         heard.cut += is_silent
         heard.lost += not is_silent
+
+
+async def _dropped(connection: socket.socket) -> None:
+    """Nobody tells who does not read."""
+    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED:
+        await asyncio.sleep(0.5)
 
 
 async def _main(asked: Asked) -> None:
