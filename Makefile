@@ -29,7 +29,7 @@ test-browser: install ## run tracker.js in Chromium against a real server; needs
 	@$(call node_tests,tests/browser)
 
 soak: install .venv/gbstats ## the long forms of the tests about faults, load and chance; needs Python 3.11
-	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking tests/domain/analysis $(ARGS)
+	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking tests/live tests/domain/analysis $(ARGS)
 
 check: install ## lint, format, types, import contracts, schema.graphql and migrations
 	$(BIN)/ruff check
@@ -60,6 +60,7 @@ bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks authentication
 	@$(BIN)/python -m benchmarks tracker
 	@$(BIN)/python -m benchmarks results
+	@$(BIN)/python -m benchmarks fanout
 
 lock: install ## write requirements.lock from pyproject.toml; ARGS=--upgrade
 	@$(BIN)/pip-compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -39,6 +39,11 @@ class Served:
         user, system = record.read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
+    @property
+    def database(self) -> str:
+        """For another process, the URL."""
+        return f"postgresql://abgraph@/abgraph?host={self.sockets}"
+
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(
             host=str(self.sockets), user="abgraph", database="abgraph", password="", ssl=False
@@ -46,8 +51,8 @@ class Served:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    """With an experiment that runs."""
+async def served(**settings: str) -> AsyncIterator[Served]:
+    """With an experiment that runs; `settings` are variables of its environment."""
     with _folder() as folder, (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220  our own command
             [sys.executable, "-m", "graphql_api.cli", "serve"],
@@ -57,6 +62,7 @@ async def served() -> AsyncIterator[Served]:
                 "ABGRAPH_PORT": "0",
                 "ABGRAPH_DATA_DIR": str(folder / "data"),
                 "ABGRAPH_BOOTSTRAP_SERVER_KEY": KEY,
+                **settings,
             },
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -56,7 +56,18 @@ class Kind(Generic[Value]):
     state: Callable[[Pulse], Hashable]
     value: Callable[[Shown], Value]
     are_alike: Callable[[Value, Value], bool]
-    is_last: Callable[[Value], bool]
+    is_last: Callable[[Shown], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition(Generic[Value]):
+    """A value, and how it came about."""
+
+    value: Value
+    number: int  # greater than that of the one before, if their values differ
+    looked_at: float  # when the look began that it comes from
+    given_at: float
+    is_urgent: bool  # it tells of a lifecycle change
 
 
 class Feed(Protocol):
@@ -76,18 +87,17 @@ class Following(Generic[Value]):
     def __init__(self, experiment: UUID, interval: float, kind: Kind[Value], feed: Feed) -> None:
         self.experiment = experiment
         self.interval = interval
-        self.edition = 0  # grows with every value that differs from the one before
-        self.looked_at = 0.0  # when the look began that the last value comes from
-        self.is_urgent = False  # the last value tells of a lifecycle change
-        self.is_called = True
+        self.taken: Edition[Value] | None = None  # by the stream, which may be at work on it
+        self._called_at: float | None = 0.0
+        self._is_owed = False
         self._kind = kind
         self._feed = feed
         self._is_entered = False
         self._due = 0.0
         self._state: Hashable = None
         self._status: ExperimentStatus | None = None
-        self._given: Value | None = None
-        self._next: Value | None = None
+        self._given: Edition[Value] | None = None
+        self._next: Edition[Value] | None = None
         self._fault: Exception | None = None
         self._is_over = False
         self._arrived = asyncio.Event()
@@ -104,44 +114,70 @@ class Following(Generic[Value]):
             raise self._fault
         if self._next is None:
             raise StopAsyncIteration
-        value, self._next = self._next, None
+        self.taken, self._next = self._next, None
         if not self._is_over:
             self._arrived.clear()
-        return value
+        return self.taken.value
 
     async def aclose(self) -> None:
         self._feed.leave(self)
 
-    def hurry(self) -> None:
-        """Somebody has joined who needs the present value, whether or not it is a new one."""
-        self.is_called = True
+    @property
+    def is_called(self) -> bool:
+        return self._called_at is not None
+
+    def hurry(self, now: float) -> None:
+        """Somebody has joined who needs the present value, whether or not it is a new one; a look
+        that has begun before does not show it."""
+        self._called_at = now
+        self._feed.call()
+
+    def owe(self) -> None:
+        """Somebody could not be told yet: the present value is to come at the next turn again,
+        whether or not it is a new one."""
+        self._is_owed = True
         self._feed.call()
 
     def next_look(self, last: float) -> float:
-        return self._due if self._due > last else last + min(self.interval, LATEST)
+        if self._due > last or self._is_owed:
+            return self._due
+        return last + min(self.interval, LATEST)
 
     def wants(self, pulse: Pulse, now: float) -> bool:
         if self.is_called or pulse.status is not self._status:
             return True
-        return now >= self._due and self._kind.state(pulse) != self._state
+        has_moved = self._is_owed or self._kind.state(pulse) != self._state
+        return has_moved and now >= self._due
 
     def give(self, pulse: Pulse, shown: Shown, looked_at: float, now: float) -> None:
-        value = self._kind.value(shown)
-        is_first = self._given is None
-        is_new = self._given is None or not self._kind.are_alike(self._given, value)
-        if is_new or self.is_called:
-            has_moved = pulse.status is not self._status
-            self._tell(value, looked_at, is_new=is_new, is_urgent=has_moved and not is_first)
-            if has_moved or now >= self._due:
-                self._due = now + self.interval
-        self._state, self._status, self.is_called = self._kind.state(pulse), pulse.status, False
-        if self._kind.is_last(value):
+        value, status = self._kind.value(shown), shown.experiment.status
+        before = self._given
+        is_new = before is None or not self._kind.are_alike(before.value, value)
+        is_urgent = before is not None and status is not self._status
+        is_turn = is_urgent or now >= self._due
+        if is_new or self.is_called or (self._is_owed and is_turn):
+            self._tell(
+                Edition(
+                    value=value,
+                    number=is_new + (0 if before is None else before.number),
+                    looked_at=looked_at,
+                    given_at=now,
+                    is_urgent=is_urgent,
+                )
+            )
+            if is_turn:
+                self._due, self._is_owed = now + self.interval, False
+        self._state, self._status = self._kind.state(pulse), status
+        if self._called_at is not None and self._called_at <= looked_at:
+            self._called_at = None
+        if self._kind.is_last(shown):
             self.end()
 
-    def _tell(self, value: Value, looked_at: float, *, is_new: bool, is_urgent: bool) -> None:
-        self._given = self._next = value
-        self.looked_at, self.is_urgent = looked_at, is_urgent
-        self.edition += is_new
+    def _tell(self, edition: Edition[Value]) -> None:
+        self._given = edition
+        if self._next is not None and self._next.is_urgent:
+            edition = replace(edition, is_urgent=True)  # the one that nobody has seen was
+        self._next = edition
         self._arrived.set()
 
     def be_due(self) -> None:

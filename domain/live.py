@@ -52,7 +52,7 @@ _STATS: Kind[ExperimentResults] = Kind(
     state=lambda pulse: pulse.state,
     value=lambda shown: shown.results,
     are_alike=_alike,
-    is_last=lambda results: results.experiment.status in _FINAL,
+    is_last=lambda shown: shown.experiment.status in _FINAL,
 )
 _EDITS: Kind[Experiment] = Kind(
     state=lambda pulse: pulse.version,
@@ -202,19 +202,18 @@ class Live:
         subject: Subject | None,
         looked_at: float,
     ) -> None:
-        """What is wrong with one experiment ends its own streams alone."""
+        """What is wrong with the results of one experiment ends the streams of these alone."""
         if subject is None:
             for each in followings:
                 each.end()
             return
         now = self._seconds()
-        try:
-            shown = self._shown(pulse, subject, now)
-            for each in followings:
+        shown = self._shown(pulse, subject, now)
+        for each in followings:
+            try:
                 each.give(pulse, shown, looked_at, now)
-        except Exception as error:
-            logger.exception("the results of %s could not be worked out", pulse.experiment)
-            for each in followings:
+            except Exception as error:
+                logger.exception("the results of %s could not be worked out", pulse.experiment)
                 each.fail(error)
 
     def _shown(self, pulse: Pulse, subject: Subject, now: float) -> Shown:

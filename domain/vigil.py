@@ -54,8 +54,9 @@ class Vigil:
     async def look(self) -> None:
         if not self._watched:
             return
-        present = await self._callers.callers({token for token, _ in self._watched})
-        for (token, caller), dismissals in list(self._watched.items()):
+        watched = list(self._watched.items())  # who comes meanwhile is not asked about
+        present = await self._callers.callers({token for (token, _), _ in watched})
+        for (token, caller), dismissals in watched:
             if present.get(token) != caller:
                 for dismiss in list(dismissals):
                     dismiss()

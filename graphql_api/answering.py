@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import logging
+import math
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -22,6 +23,7 @@ from graphql_api.wire import Wire
 
 logger = logging.getLogger("abgraph")
 
+_LAST_MOMENT = 1.0  # seconds, after streams have ended, for who is about to read
 _KEEP_ALIVE = 75  # seconds: longer than reverse proxies and load balancers keep a connection
 _STDIN, _STDOUT = 0, 1
 
@@ -56,6 +58,7 @@ class Server(uvicorn.Server):
         super().__init__(_configured(application, settings))
         self._ready = ready
         self._endpoints: Endpoints = application.state.endpoints
+        self._leave: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -63,12 +66,26 @@ class Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Who is connected for long is told before."""
+        """Who is connected for long is told before; who does not read is not waited for."""
         for server in self.servers:
             server.close()
         if not self.force_exit:
-            await self._endpoints.take_leave()
+            self._leave = asyncio.create_task(self._endpoints.take_leave())
+            await asyncio.wait([self._leave])
+        cut = asyncio.get_running_loop().call_later(_LAST_MOMENT, self._cut, self._unread())
         await super().shutdown(sockets)
+        cut.cancel()
+
+    def _unread(self) -> dict[asyncio.Transport, int]:
+        transports = (each.transport for each in self.server_state.connections)
+        sizes = {each: each.get_write_buffer_size() for each in transports}
+        return {transport: size for transport, size in sizes.items() if size}
+
+    def _cut(self, unread: Mapping[asyncio.Transport, int]) -> None:
+        """Those who have read nothing of it since."""
+        for transport, size in self._unread().items():
+            if size >= unread.get(transport, math.inf):
+                transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,6 +96,8 @@ class Server(uvicorn.Server):
         """Told a second time, it waits for nobody."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self.force_exit and self._leave is not None:
+            self._leave.cancel()
 
 
 def _settle_memory() -> None:

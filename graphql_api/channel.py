@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any, Protocol
 from uuid import uuid4
 
+from domain.following import Edition
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
@@ -13,8 +14,7 @@ from graphql_api.logs import request_id
 from graphql_api.operations import Answer, Operations
 
 LARGEST_VALUE = 2**20  # bytes
-_AT_ONCE = 250  # subscribers that are told before others are served
-_GRACE = 0.25  # seconds that the next value may take, before who missed one gets the last
+_AT_ONCE = 100  # subscribers that are told before others are served
 
 
 class Subscriber(Protocol):
@@ -30,16 +30,15 @@ class Subscriber(Protocol):
 
 
 class _Seat:
-    def __init__(self, subscriber: Subscriber, now: float) -> None:
-        self.subscriber = subscriber
-        self.joined_at = now
-        self.edition: int | None = None  # what it has got
-        self.not_before = now
+    def __init__(self, joined_at: float) -> None:
+        self.joined_at = joined_at
+        self.has = 0  # the number of the edition that it has got
+        self.not_before = 0.0
 
-    def is_due(self, now: float, looked_at: float) -> bool:
-        if self.edition is None:
-            return looked_at >= self.joined_at  # else it may lack what the newcomer has written
-        return self.not_before <= now
+    def is_due(self, edition: Edition[Any]) -> bool:
+        if not self.has:  # an older look may lack what the newcomer has written
+            return edition.looked_at >= self.joined_at
+        return edition.is_urgent or self.not_before <= edition.given_at
 
 
 class Channel:
@@ -56,18 +55,20 @@ class Channel:
         self._seconds = seconds
         self._seats: dict[Subscriber, _Seat] = {}
         self._payload = ""
+        self._edition: Edition[Any] | None = None  # that the payload shows
         self._errors: list[dict[str, Any]] = []
-        self._catching_up: asyncio.Task[None] | None = None
         self.is_interrupted = False  # by the server, which stops: what follows is somewhere else
+        self.is_over = False  # who comes now comes too late
 
     @property
     def is_empty(self) -> bool:
         return not self._seats
 
     def join(self, subscriber: Subscriber) -> None:
-        self._seats[subscriber] = _Seat(subscriber, self._seconds())
+        now = self._seconds()
+        self._seats[subscriber] = _Seat(now)
         if self._context.following is not None:
-            self._context.following.hurry()
+            self._context.following.hurry(now)
 
     def leave(self, subscriber: Subscriber) -> None:
         self._seats.pop(subscriber, None)
@@ -78,9 +79,6 @@ class Channel:
             await self._run()
         except Exception as error:
             self._errors = [unforeseen(error)]
-        finally:
-            if self._catching_up is not None:
-                self._catching_up.cancel()
         await self._end()
 
     async def _run(self) -> None:
@@ -92,8 +90,7 @@ class Channel:
                 self._take(answer)
                 if self._errors:
                     return
-                following = self._context.following
-                await self._tell(everybody=following is None or following.is_urgent)
+                await self._tell()
 
     def _take(self, answer: Answer) -> None:
         encoded = answer.encoded()
@@ -104,36 +101,37 @@ class Channel:
             )
             self._errors = [fault(FaultCode.COST_LIMIT_EXCEEDED, message)]
         self._payload = encoded.decode()
+        if self._context.following is not None:
+            self._edition = self._context.following.taken
 
     async def _tell(self, *, everybody: bool = False) -> None:
-        """Who has got a value less than an interval ago gets this one later, with the next."""
-        following = self._context.following
-        if following is None or not self._payload:
+        """Who has got a value less than an interval ago gets this one later, with the next. Time is
+        counted from when a value was given: how long it took to show it varies."""
+        edition, following = self._edition, self._context.following
+        if edition is None or following is None:
             return
-        edition, interval, now = following.edition, following.interval, self._seconds()
-        behind = [seat for seat in self._seats.values() if seat.edition != edition]
-        told = 0
-        for seat in behind:
-            if everybody or seat.is_due(now, following.looked_at):
-                seat.edition, seat.not_before = edition, now + interval
-                seat.subscriber.next(self._payload)
-                told += 1
-                if told % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        if told < len(behind) and self._catching_up is None:
-            self._catching_up = asyncio.create_task(self._catch_up(interval))
-
-    async def _catch_up(self, interval: float) -> None:
-        await asyncio.sleep(interval + _GRACE)
-        self._catching_up = None
-        await self._tell()
+        told, is_anybody_behind = 0, False
+        for subscriber, seat in list(self._seats.items()):
+            if seat.has == edition.number or self._seats.get(subscriber) is not seat:
+                continue
+            if not everybody and not seat.is_due(edition):
+                is_anybody_behind = True
+                continue
+            seat.has, seat.not_before = edition.number, edition.given_at + following.interval
+            subscriber.next(self._payload)
+            told += 1
+            if told % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # meanwhile some may leave
+        if is_anybody_behind:
+            following.owe()
 
     async def _end(self) -> None:
+        self.is_over = True
         if not self._errors:
             await self._tell(everybody=True)
-        for seat in list(self._seats.values()):
+        for subscriber in list(self._seats):
             if self._errors:
-                seat.subscriber.error(self._errors)
+                subscriber.error(self._errors)
             elif not self.is_interrupted:
-                seat.subscriber.complete()
+                subscriber.complete()
         self._seats.clear()

@@ -34,7 +34,7 @@ class Channels:
     ) -> Callable[[], None]:
         """What it returns leaves again."""
         key = _key(asked, caller)
-        if key not in self._open:
+        if key not in self._open or self._open[key][0].is_over:
             if len(self._open) >= _MOST:
                 message = f"{_MOST} different subscriptions are open: try again later"
                 subscriber.error([fault(FaultCode.RATE_LIMITED, message)])

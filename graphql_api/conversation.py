@@ -19,6 +19,8 @@ from graphql_api.persisted import NotPersisted
 from graphql_api.streams import Streams
 
 _AT_ONCE = 4  # queries and mutations, from their beginning until their answer is on its way
+_LONGEST_ID = 256  # characters
+_MOST_TEXT = 2**18  # characters of messages whose operations are not over
 _LONGEST_SHOWN = 40  # characters; the reason for a close has room for 123 bytes
 _SINGLE = {OperationType.QUERY, OperationType.MUTATION}
 
@@ -49,6 +51,7 @@ class Conversation:
         self._caller: Caller | None = None
         self._is_begun = self._is_acknowledged = False
         self._operations: dict[str, EndOperation] = {}
+        self._sizes: dict[str, int] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self.count = 0
 
@@ -58,7 +61,12 @@ class Conversation:
 
     async def hear(self, text: str) -> None:
         """Raises Farewell."""
-        message = _parsed(text)
+        try:
+            await self._hear(_parsed(text), len(text))
+        except RecursionError:
+            raise Farewell(4400, "the message is nested too deeply") from None
+
+    async def _hear(self, message: Mapping[str, Any], size: int) -> None:
         match message.get("type"):
             case "connection_init":
                 await self._begin(message)
@@ -67,7 +75,7 @@ class Conversation:
             case "pong":
                 _payload(message)
             case "subscribe":
-                self._subscribe(_id(message), message)
+                await self._subscribe(_id(message), message, size)
             case "complete":
                 self._end(_id(message))
             case other:
@@ -85,31 +93,39 @@ class Conversation:
         self._is_acknowledged = True
         await self._outbox.say('{"type":"connection_ack"}')
 
-    def _subscribe(self, id: str, message: Mapping[str, Any]) -> None:
+    async def _subscribe(self, id: str, message: Mapping[str, Any], size: int) -> None:
         if not self._is_acknowledged:
             raise Farewell(4401, "Unauthorized")
         if id in self._operations:
             raise Farewell(4409, f"Subscriber for {_shown(id)} already exists")
         asked = _asked(message)
-        letter = Letter(self._outbox, id, on_end=lambda: self._operations.pop(id, None))
         self.count += 1
-        most = self._streams.bounds.max_operations
-        if len(self._operations) >= most:
-            text = f"a connection may have {most} operations at once"
-            letter.error([fault(FaultCode.RATE_LIMITED, text)])
-        else:
-            self._operate(id, asked, letter)
-
-    def _operate(self, id: str, asked: Asked, letter: Letter) -> None:
+        if (excess := self._excess(size)) is not None:
+            return await self._outbox.refuse(id, [fault(FaultCode.RATE_LIMITED, excess)])
         try:
             asked = self._streams.operations.found(asked)
         except NotPersisted as refusal:
-            return letter.error([fault(refusal.code, str(refusal))])
+            return await self._outbox.refuse(id, [fault(refusal.code, str(refusal))])
+        letter = Letter(self._outbox, id, on_end=lambda: self._forget(id))
+        self._sizes[id] = size
         if self._streams.operations.is_subscription(asked):
-            return self._follow(id, asked, letter)
-        task = asyncio.create_task(self._answer(asked, letter))
-        self._operations[id] = _both(letter.recall, task.cancel)
+            self._follow(id, asked, letter)
+        else:
+            task = asyncio.create_task(self._answer(asked, letter))
+            self._operations[id] = _both(letter.recall, task.cancel)
         return None
+
+    def _excess(self, size: int) -> str | None:
+        most = self._streams.bounds.max_operations
+        if len(self._operations) >= most:
+            return f"a connection may have {most} operations at once"
+        if sum(self._sizes.values()) + size > _MOST_TEXT:
+            return f"what a connection asks for at once may have {_MOST_TEXT} characters"
+        return None
+
+    def _forget(self, id: str) -> EndOperation | None:
+        self._sizes.pop(id, None)
+        return self._operations.pop(id, None)
 
     def _follow(self, id: str, asked: Asked, letter: Letter) -> None:
         leave = self._streams.channels.join(asked, self._caller, letter)
@@ -128,7 +144,7 @@ class Conversation:
             await letter.sent.wait()
 
     def _end(self, id: str) -> None:
-        end = self._operations.pop(id, None)
+        end = self._forget(id)
         if end is not None:
             end()
 
@@ -156,8 +172,8 @@ def _payload(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _id(message: Mapping[str, Any]) -> str:
     found = message.get("id")
-    if not isinstance(found, str) or not found:
-        raise Farewell(4400, "id must be a text that is not empty")
+    if not isinstance(found, str) or not 0 < len(found) <= _LONGEST_ID:
+        raise Farewell(4400, f"id must be a text of 1 to {_LONGEST_ID} characters")
     return found
 
 

@@ -1,6 +1,8 @@
 """All by which clients talk GraphQL to one process: HTTP, server-sent events and WebSocket."""
 
+import asyncio
 import time
+from contextlib import suppress
 
 from starlette.requests import Request
 
@@ -21,7 +23,8 @@ from graphql_api.streams import Streams
 from graphql_api.transport import GraphQLEndpoint
 from graphql_api.websocket import WebSocketEndpoint
 
-_LAST_VALUES, _LAST_WORDS = 1.0, 2.0  # seconds
+_LAST_LOOK, _LAST_VALUES, _LAST_WORDS = 1.5, 1.0, 1.5  # seconds
+LONGEST_LEAVE = _LAST_LOOK + _LAST_VALUES + _LAST_WORDS
 
 
 class Endpoints:
@@ -57,7 +60,9 @@ class Endpoints:
     async def take_leave(self) -> None:
         """Streams get their last value, and end in order."""
         self.channels.interrupt()
-        await self._live.finish()
+        with suppress(TimeoutError):  # where the database is away
+            async with asyncio.timeout(_LAST_LOOK):
+                await self._live.finish()
         await self.channels.finish(_LAST_VALUES)
         await self.connections.close(_LAST_WORDS)
 

@@ -1,7 +1,7 @@
 """GraphQL over server-sent events, in distinct connections: one stream for one operation."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
@@ -36,13 +36,28 @@ class EventStreams:
     async def answer(
         self, asked: Asked, request: Request, allowed: Collection[OperationType]
     ) -> Response:
-        caller: Caller | None = request.state.caller
-        letter, while_open = _Letter(), ExitStack()
+        letter = EventLetter()
         try:
-            place = self._streams.connections.entered(address_of(request), letter.interrupt)
-            while_open.enter_context(place)
+            with ExitStack() as while_open:
+                place = self._streams.connections.entered(address_of(request), letter.interrupt)
+                while_open.enter_context(place)
+                await self._begin(asked, request, allowed, letter, while_open)
+                return _EventStream(letter, while_open.pop_all())
         except TooManyConnections as full:
             return refused(HTTPStatus.TOO_MANY_REQUESTS, FaultCode.RATE_LIMITED, str(full))
+        except RecursionError:
+            message = "the variables are nested too deeply"
+            return refused(HTTPStatus.BAD_REQUEST, FaultCode.BAD_USER_INPUT, message)
+
+    async def _begin(
+        self,
+        asked: Asked,
+        request: Request,
+        allowed: Collection[OperationType],
+        letter: "EventLetter",
+        while_open: ExitStack,
+    ) -> None:
+        caller: Caller | None = request.state.caller
         token = token_of(request.headers.get("authorization"))
         if caller is not None and token is not None:
             while_open.enter_context(self._streams.vigil.watched(token, caller, letter.forbid))
@@ -53,11 +68,10 @@ class EventStreams:
             answer = await self._streams.operations.run(asked, context, allowed)
             letter.next(answer.encoded().decode())
             letter.complete()
-        return _EventStream(letter, while_open)
 
 
 class _EventStream(StreamingResponse):
-    def __init__(self, letter: "_Letter", while_open: ExitStack) -> None:
+    def __init__(self, letter: "EventLetter", while_open: ExitStack) -> None:
         super().__init__(letter.chunks(), headers=_HEADERS, media_type=MEDIA_TYPE)
         self._while_open = while_open
 
@@ -66,17 +80,19 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-class _Letter:
+class EventLetter:
     """The latest value that is still to be read, and how the stream ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, still_here: float = _STILL_HERE) -> None:
+        self._still_here = still_here
         self._value: str | None = None
         self._ending: str | None = None
         self._filled = asyncio.Event()
 
     def next(self, payload: str) -> None:
-        self._value = payload
-        self._filled.set()
+        if self._ending is None:
+            self._value = payload
+            self._filled.set()
 
     def error(self, errors: list[dict[str, Any]]) -> None:
         self.next(orjson.dumps({"errors": errors}).decode())
@@ -93,10 +109,10 @@ class _Letter:
         message = "what you have shown is no more what it was"
         self.error([fault(FaultCode.FORBIDDEN, message)])
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         while self._value is not None or self._ending is None:
             try:
-                async with asyncio.timeout(_STILL_HERE):
+                async with asyncio.timeout(self._still_here):
                     await self._filled.wait()
             except TimeoutError:
                 yield _SIGN_OF_LIFE

@@ -44,9 +44,12 @@ _CODES: dict[type[Exception], FaultCode] = {
 _OUR_FAULT = "something went wrong on our side"
 
 
-def reported(result: ExecutionResult, *, with_hints: bool) -> list[dict[str, Any]]:
-    """Without hints a wrong name is not answered with the right ones."""
-    before = isinstance(result, PreExecutionError)
+def reported(
+    result: ExecutionResult, *, is_checked: bool, with_hints: bool
+) -> list[dict[str, Any]]:
+    """`is_checked`: the document was found right, it is not validation that refuses it. Without
+    hints a wrong name is not answered with the right ones."""
+    before = isinstance(result, PreExecutionError) and not is_checked
     return [
         fault(code, message if with_hints else message.partition(" Did you mean ")[0], error)
         for error in result.errors or ()

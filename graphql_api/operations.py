@@ -97,7 +97,7 @@ class Operations:
         except TimeoutError:
             message = f"the operation took longer than {seconds} s"
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, message, FaultCode.TIMEOUT)
-        return self._answer(result)
+        return self._answer(result, context)
 
     async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Answer]:
         """Of a subscription."""
@@ -107,12 +107,13 @@ class Operations:
         try:
             async with aclosing(results):
                 async for result in results:
-                    yield self._answer(result)
+                    yield self._answer(result, context)
         except GraphQLError as error:  # of one of our extensions, before execution
-            yield self._answer(PreExecutionError(data=None, errors=[error]))
+            yield self._answer(PreExecutionError(data=None, errors=[error]), context)
 
-    def _answer(self, result: ExecutionResult) -> Answer:
-        errors = reported(result, with_hints=self._is_open)
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        is_checked = context.balance is not UNCHARGED
+        errors = reported(result, is_checked=is_checked, with_hints=self._is_open)
         body: dict[str, Any] = {"errors": errors} if errors else {}
         is_request_error = _is_request_error(result)
         if not is_request_error:

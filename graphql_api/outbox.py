@@ -32,10 +32,10 @@ class Letter:
 
     def error(self, errors: list[dict[str, Any]]) -> None:
         self._value = None
-        self._end("error", ',"payload":' + orjson.dumps(errors).decode())
+        self._end(_ending(self._id, errors))
 
     def complete(self) -> None:
-        self._end("complete", "")
+        self._end(f'{{"id":{self._id},"type":"complete"}}')
 
     def answer(self, answer: Answer) -> None:
         """The only one."""
@@ -62,9 +62,9 @@ class Letter:
             self._on_end()
         return ending
 
-    def _end(self, type: str, rest: str) -> None:
+    def _end(self, frame: str) -> None:
         if not self._is_recalled:
-            self._ending = f'{{"id":{self._id},"type":"{type}"{rest}}}'
+            self._ending = frame
             self._outbox.take(self)
 
 
@@ -74,7 +74,7 @@ class Outbox:
         self._words: deque[str] = deque()
         self._letters: dict[Letter, None] = {}
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
-        self._is_closed = False
+        self._is_closed = self._is_broken = False
         self._emptied.set()
 
     def take(self, letter: Letter) -> None:
@@ -83,14 +83,26 @@ class Outbox:
 
     async def say(self, word: str) -> None:
         """Waits where the peer does not read what it has been told before."""
-        while len(self._words) >= _MOST_WORDS:
+        while len(self._words) >= _MOST_WORDS and not self._is_broken:
             self._emptied.clear()
             await self._emptied.wait()
-        self._words.append(word)
-        self._filled.set()
+        if not self._is_broken:
+            self._words.append(word)
+            self._filled.set()
+
+    async def refuse(self, id: str, errors: list[dict[str, Any]]) -> None:
+        """An operation that gets no letter: however many are refused, they are not kept."""
+        await self.say(_ending(orjson.dumps(id).decode(), errors))
 
     async def run(self) -> None:
-        """Until it is closed, and all is said."""
+        """Until it is closed, and all is said; or until the peer is gone."""
+        try:
+            await self._run()
+        finally:
+            self._is_broken = True
+            self._emptied.set()
+
+    async def _run(self) -> None:
         while not self._is_closed or self._words or self._letters:
             await self._filled.wait()
             while self._words:
@@ -109,3 +121,7 @@ class Outbox:
         del self._letters[letter]
         while (frame := letter.frame()) is not None:
             await self._send(frame)
+
+
+def _ending(id: str, errors: list[dict[str, Any]]) -> str:
+    return f'{{"id":{id},"type":"error","payload":{orjson.dumps(errors).decode()}}}'

@@ -21,11 +21,13 @@ from domain.errors import StartFault
 from domain.setup import Beginning
 from graphql_api import app
 from graphql_api.answering import Stopping, answer
+from graphql_api.endpoints import LONGEST_LEAVE
 from graphql_api.settings import Settings, WrongSetting, as_environment, inherited
 
 logger = logging.getLogger("abgraph")
 
 _BACKLOG = 2048
+_UNSENT = 2**16  # bytes of a connection that wait in the system
 _SILENCE = 60  # seconds that a peer may leave what it was sent unanswered
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds before a process that died is replaced
 _EMBEDDED_ADMITS = 190  # connections, of which a few are left for psql and abgraph migrate
@@ -72,6 +74,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _drop_the_dead(listener)
+        _keep_little(listener)
         try:
             listener.bind(address)
             listener.listen(_BACKLOG)
@@ -89,6 +92,13 @@ def _drop_the_dead(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, _SILENCE // 3)
     if (option := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
         listener.setsockopt(socket.IPPROTO_TCP, option, _SILENCE * 1000)
+
+
+def _keep_little(listener: socket.socket) -> None:
+    """Else the system would take megabytes for each who does not read, and the first that such a
+    one reads later would be as old as they are many."""
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, _UNSENT)
 
 
 def _admit_many() -> None:
@@ -203,7 +213,7 @@ class _Workers:
         self._told.set()
         self._listener.close()
         self._send(signal.SIGTERM)
-        patience = self._settings.grace + 1
+        patience = LONGEST_LEAVE + self._settings.grace + 1
         asyncio.get_running_loop().call_later(patience, self._send, signal.SIGKILL)
         return None
 

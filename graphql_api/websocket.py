@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -16,7 +17,8 @@ from domain.errors import Unavailable
 from graphql_api.bearer import token_of
 from graphql_api.connections import TooManyConnections
 from graphql_api.conversation import Conversation, Farewell
-from graphql_api.faults import FaultCode
+from graphql_api.faults import FaultCode, unforeseen
+from graphql_api.logs import request_id
 from graphql_api.origins import address_of, check_origin, foreign_origin
 from graphql_api.outbox import Outbox
 from graphql_api.responses import refused
@@ -30,7 +32,7 @@ _LAST_WORDS = 1.0  # seconds for what is still to be read
 
 _LONGEST_REASON = 123  # bytes
 
-_NORMAL, _GOING_AWAY, _TRY_AGAIN, _FORBIDDEN = 1000, 1001, 1013, 4403
+_NORMAL, _GOING_AWAY, _OUR_FAULT, _TRY_AGAIN, _FORBIDDEN = 1000, 1001, 1011, 1013, 4403
 
 
 class WebSocketEndpoint:
@@ -41,6 +43,7 @@ class WebSocketEndpoint:
     async def answer(self, websocket: WebSocket) -> None:
         socket = _Socket(websocket, self._authentication, self._streams)
         began = time.perf_counter()
+        request_id.set(uuid4().hex)
         try:
             await self._admit(websocket, socket)
         finally:
@@ -87,6 +90,7 @@ class _Socket:
         self._while_open = ExitStack()
         self._patience: asyncio.Timeout | None = None
         self._farewell = Farewell(4408, "Connection initialisation timeout")
+        self._is_dismissed = False
         self.status = 0
 
     @property
@@ -98,7 +102,7 @@ class _Socket:
             await self._websocket.accept()
             return await self._close(Farewell(4406, "Subprotocol not acceptable"))
         await self._websocket.accept(PROTOCOL)
-        writer = asyncio.create_task(self._outbox.run())
+        writer = asyncio.create_task(self._write())
         try:
             with self._while_open:
                 farewell = await self._talk()
@@ -117,7 +121,8 @@ class _Socket:
     async def _talk(self) -> Farewell | None:
         """Why it ends; None where the client goes by itself."""
         try:
-            async with asyncio.timeout(BEGIN_WITHIN) as self._patience:
+            patience = 0 if self._is_dismissed else BEGIN_WITHIN
+            async with asyncio.timeout(patience) as self._patience:
                 await self._listen()
         except TimeoutError:
             return self._farewell
@@ -125,6 +130,8 @@ class _Socket:
             return farewell
         except WebSocketDisconnect as gone:
             self.status = gone.code
+        except Exception as error:
+            return Farewell(_OUR_FAULT, unforeseen(error)["message"])
         finally:
             self._patience = None
         return None
@@ -149,7 +156,7 @@ class _Socket:
             raise Farewell(_FORBIDDEN, f"Forbidden: {fault}") from None
         except Unavailable as fault:
             raise Farewell(_TRY_AGAIN, str(fault)) from None
-        if self._patience is not None:
+        if self._patience is not None and not self._is_dismissed:
             self._patience.reschedule(None)
         return caller
 
@@ -165,9 +172,16 @@ class _Socket:
         self._dismiss(_FORBIDDEN, "Forbidden: what you have shown is no more what it was")
 
     def _dismiss(self, code: int, reason: str) -> None:
+        """At its next pause; the first reason counts."""
+        if self._is_dismissed:
+            return
+        self._is_dismissed, self._farewell = True, Farewell(code, reason)
         if self._patience is not None and not self._patience.expired():
-            self._farewell = Farewell(code, reason)
             self._patience.reschedule(0)
+
+    async def _write(self) -> None:
+        with suppress(WebSocketDisconnect):  # who listens is told so, too
+            await self._outbox.run()
 
     async def _send(self, frame: str) -> None:
         await self._websocket.send({"type": "websocket.send", "text": frame})

@@ -3,24 +3,35 @@ us hold, and an end for peers that are dead."""
 
 from typing import Any, cast
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+_TOO_MANY, _TOO_LARGE, _ABNORMAL = 1008, 1009, 1006
 
 PING_EVERY, PONG_WITHIN = 20.0, 20.0  # seconds
 _PIECE = 2**16  # a larger message is sent piece by piece, at the speed of who reads it
+_LONGEST_CHARACTER = 4  # bytes
 _MOST_UNREAD = 2**17  # bytes of pongs and the like
 _MOST_WAITING = 500  # messages that were received and not yet looked at
+_MOST_PARTS = 1_000  # of one message
 _FAREWELL = 5.0  # seconds for a peer to read the last of what it was sent
 
 
 class Wire(WebSocketsSansIOProtocol):
+    _is_failed = False
+
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            self.loop.call_later(_FAREWELL, self._cut)
+        await self.writable.wait()
+        if self.close_sent:
+            raise ClientDisconnected
         text = message.get("text")
-        if text is not None and len(text) > _PIECE:
+        if text is not None and len(text) > _PIECE // _LONGEST_CHARACTER:
             await self._send_in_pieces(text.encode())
         else:
             await super().send(message)
-        if message["type"] == "websocket.close":
-            self.loop.call_later(_FAREWELL, self._cut)
 
     async def _send_in_pieces(self, message: bytes) -> None:
         end = len(message)
@@ -36,7 +47,21 @@ class Wire(WebSocketsSansIOProtocol):
         await super().run_asgi()
         self.loop.call_later(_FAREWELL, self._cut)
 
+    def data_received(self, data: bytes) -> None:
+        if not self._is_failed:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        self._part()
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > _MOST_PARTS:
+            self._fail(_TOO_LARGE, "a message of too many parts")
+
     def handle_ping(self) -> None:
+        if self._is_failed:
+            return
         super().handle_ping()
         if self.transport.get_write_buffer_size() > _MOST_UNREAD:
             self._cut()
@@ -45,7 +70,7 @@ class Wire(WebSocketsSansIOProtocol):
         if self.queue.qsize() < _MOST_WAITING:
             super().send_receive_event_to_app()
         else:
-            self._cut()
+            self._fail(_TOO_MANY, "too many messages at once")
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -54,6 +79,26 @@ class Wire(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         super().shutdown()
         self.loop.call_later(_FAREWELL, self._cut)
+
+    def _fail(self, code: int, reason: str) -> None:
+        if not self.close_sent:
+            self.conn.fail(code, reason)
+            self._part()
+
+    def _part(self) -> None:
+        """With what is still on its way from the peer unread, its system would throw away the
+        reason that we have sent: it is taken, and not looked at."""
+        if self._is_failed or self.transport.is_closing():
+            return
+        self._is_failed = self.close_sent = True
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.read_paused = False
+        code = self.conn.close_sent.code if self.conn.close_sent else _ABNORMAL
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        self.close_timer = self.loop.call_later(_FAREWELL, self._cut)
 
     def _cut(self) -> None:
         """Closing would wait for the peer to read what is on its way."""

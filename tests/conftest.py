@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
+from graphql_api.settings import inherited
 from persistence import revisions
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
@@ -23,6 +24,12 @@ ROOM_NEEDED = 2 * 2**30
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def is_soak() -> bool:
+    """Whether there is time for the long form: ABGRAPH_SOAK=1."""
+    return inherited().get("ABGRAPH_SOAK") == "1"
 
 
 @pytest.fixture(scope="session")

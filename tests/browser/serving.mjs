@@ -13,14 +13,22 @@ const COMMAND = fileURLToPath(new URL("../../.venv/bin/abgraph", import.meta.url
 export const KEY = "abk_of-the-tests-in-a-browser";
 const ANSWERS = /answers on (http:\/\/\S+)\/graphql/;
 const PATIENCE = 60_000;
+const PREFIX = 12; // characters of a key by which it is known
 
 const CREATE =
   "mutation($i:ExperimentCreateInput!){experimentCreate(input:$i){errors{path message}}}";
 const START =
   "mutation($i:ExperimentTransitionInput!){experimentStart(input:$i){errors{path message}}}";
+const COMPLETE =
+  "mutation($i:ExperimentCompleteInput!){experimentComplete(input:$i){errors{path message}}}";
+const ASSIGN = "mutation($i:AssignInput!){assign(input:$i){variant{name} errors{path message}}}";
+const CONVERT = "mutation($i:ConvertInput!){convert(input:$i){errors{path message}}}";
 const ASSIGNMENTS = `query($name:String!){experiment(by:{name:$name}){assignments(first:100){nodes{
   userId hasConverted conversionValue context variant{name}
   metrics(first:100){totalCount nodes{eventType eventValue eventTimestamp eventData}}}}}}`;
+const REVOKE = "mutation($i:ApiKeyInput!){apiKeyRevoke(input:$i){errors{path message}}}";
+const INTERVAL = `query($name:String!){experiment(by:{name:$name}){results{metrics{
+  comparisons{relative{anytime{interval{lower upper}}}}}}}}`;
 
 export class Server {
   static async started() {
@@ -77,12 +85,23 @@ export class Server {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async keyFor(origin) {
-    const options = ["--scope", "track", "--origin", origin];
-    const { stdout } = await promisify(execFile)(COMMAND, ["key", "create", "pages", ...options], {
-      env: this.#environment("0"),
-    });
+  async keyFor(origin, scope = "track") {
+    const options = ["--scope", scope, "--origin", origin];
+    const stdout = await this.#run("key", "create", "pages", ...options);
     return /abk_\S+/.exec(stdout)[0];
+  }
+
+  /** By a process of its own: the server is told by the database alone. */
+  async revoke(key) {
+    await this.#run("key", "revoke", key.slice(0, PREFIX));
+  }
+
+  /** The tracker's, that a new server has: who has another one has to have it for this origin. */
+  async endKeyOfAllOrigins() {
+    const { apiKeys } = (await this.graph("{viewer{project{apiKeys{id allowedOrigins}}}}")).viewer
+      .project;
+    for (const { id, allowedOrigins } of apiKeys)
+      if (allowedOrigins.includes("*")) this.#accepted(await this.graph(REVOKE, { i: { id } }));
   }
 
   /** Started, unless it is to stay a draft. */
@@ -96,8 +115,29 @@ export class Server {
     this.#accepted(await this.graph(START, { i: { experiment: { name } } }));
   }
 
+  async complete(name) {
+    this.#accepted(await this.graph(COMPLETE, { i: { experiment: { name } } }));
+  }
+
+  /** The name of the variant. */
+  async assign(experiment, userId) {
+    const data = await this.graph(ASSIGN, { i: { experiment, userId } });
+    this.#accepted(data);
+    return data.assign.variant.name;
+  }
+
+  async convert(experiment, userId) {
+    this.#accepted(await this.graph(CONVERT, { i: { experiment, userId } }));
+  }
+
   async assignments(name) {
     return (await this.graph(ASSIGNMENTS, { name })).experiment.assignments.nodes;
+  }
+
+  /** Of the first variant against the control, at every look. */
+  async interval(name) {
+    const { results } = (await this.graph(INTERVAL, { name })).experiment;
+    return results.metrics[0].comparisons[0].relative.anytime.interval;
   }
 
   /** Of each user, the number of events. */
@@ -115,6 +155,11 @@ export class Server {
     const { data, errors } = await response.json();
     if (errors) throw new Error(JSON.stringify(errors));
     return data;
+  }
+
+  async #run(...args) {
+    const { stdout } = await promisify(execFile)(COMMAND, args, { env: this.#environment("0") });
+    return stdout;
   }
 
   #accepted(data) {

@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 
 import { Server } from "./serving.mjs";
 
+const AWAY = /^Failed to load resource|^WebSocket connection to|blocked by CORS/;
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 function browserPath() {
@@ -97,10 +98,11 @@ export class Shop {
   }
 
   #answer(request, response) {
-    const [type, text] = this.files.get(new URL(request.url, this.origin).pathname) ?? [];
-    if (!type) return response.writeHead(404).end();
+    const file = this.files.get(new URL(request.url, this.origin).pathname);
+    if (!file) return response.writeHead(404).end();
     const { url } = this.server;
-    const policy = `default-src 'none'; script-src ${url} 'self'; connect-src ${url} ${this.mayAsk}`;
+    const strict = `default-src 'none'; script-src ${url} 'self'; connect-src ${url} ${this.mayAsk}`;
+    const [type, text, policy = strict] = file;
     return response
       .writeHead(200, {
         "Content-Type": `${type}; charset=utf-8`,
@@ -163,14 +165,13 @@ class Visitor {
   #hear(message) {
     const text = message.text();
     if (message.type() === "warning") this.warnings.push(text);
-    if (message.type() === "error" && !text.startsWith("Failed to load resource"))
-      if (!text.includes("blocked by CORS")) this.faults.push(text);
+    if (message.type() === "error" && !AWAY.test(text)) this.faults.push(text);
   }
 
   #note(request) {
     if (request.method() !== "POST" || !request.url().endsWith("/graphql")) return;
     const { query, variables } = request.postDataJSON();
-    this.asked.push({ query, items: variables.i, size: request.postDataBuffer().length });
+    this.asked.push({ query, items: variables?.i, size: request.postDataBuffer().length });
   }
 }
 

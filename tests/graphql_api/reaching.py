@@ -38,6 +38,7 @@ _BY_ID = '{ experiment: { id: "$Draft" }'
 ENTRIES = {
     "Query": "{ $field }",
     "Mutation": "mutation { $field }",
+    "Subscription": "subscription { $field }",
     "Node": '{ node(id: "$Experiment") { $field } }',
     "Experiment": "{ activeExperiments { $field } }",
     "Variant": "{ activeExperiments { variants { $field } } }",
@@ -115,6 +116,8 @@ IDS = {  # what the ids of arguments and inputs point at
     "Query.experiment.by": "Experiment",
     "Query.assignment.experiment": "Experiment",
     "Query.explainAssignment.experiment": "Experiment",
+    "Subscription.experimentStats.experiment": "Experiment",
+    "Subscription.experimentChanged.experiment": "Experiment",
     "AssignInput.experiment": "Experiment",
     "ConvertInput.experiment": "Experiment",
     "TrackInput.experiment": "Experiment",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import get_named_type, is_leaf_type
@@ -29,6 +30,7 @@ from tests.graphql_api.neighbours import (
     settle,
 )
 from tests.graphql_api.reaching import ENTRIES, FIELDS, MUTATIONS, document, kinds, outcome
+from tests.graphql_api.watching import first_event
 
 TABLE = Path(__file__).with_name("permissions.txt")
 CALLERS = [
@@ -81,7 +83,9 @@ class Trial:
 
     async def outcome(self, coordinate: str) -> str:
         asked = document(coordinate, self._ids)
-        found = outcome((await self._graph.send(asked)).json(), coordinate)
+        is_stream = asked.startswith("subscription")
+        body = await (first_event if is_stream else _answer)(self._graph, asked)
+        found = outcome(body, coordinate)
         if asked.startswith("mutation") and found == "ok":
             await self._renew()
         return found
@@ -123,6 +127,11 @@ class Trial:
             case _:
                 user = await put_user(self._database, first, Role[caller.upper()])
                 return await session_of(self._database, first, user)
+
+
+async def _answer(graph: Graph, asked: str) -> dict[str, Any]:
+    body: dict[str, Any] = (await graph.send(asked)).json()
+    return body
 
 
 def test_every_field_has_one_row_and_every_row_a_field() -> None:

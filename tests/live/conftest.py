@@ -4,13 +4,14 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 from domain.setup import Setup, Wanted
 from graphql_api.answering import Server
@@ -91,8 +92,9 @@ class Socket:
     async def closed(self, within: float = PATIENCE) -> tuple[int | None, str | None]:
         """The code and the reason; what comes before is not looked at."""
         async with asyncio.timeout(within):
-            async for _ in self.connection:
-                pass
+            with suppress(ConnectionClosedError):
+                async for _ in self.connection:
+                    pass
             await self.connection.wait_closed()
         return self.connection.close_code, self.connection.close_reason
 

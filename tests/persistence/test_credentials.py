@@ -145,3 +145,28 @@ async def test_another_project_sees_and_revokes_no_key(
     assert await keys.revoke(elsewhere, key.id, DEED) is None
 
     assert await everything(database_url) == before
+
+
+async def test_many_are_one_statement_of_the_same_text(
+    database: Database, credentials: Credentials, home: ProjectId, ada: User
+) -> None:
+    keys = [make_key(project_id=home, key_hash=new_key().hash) for _ in range(50)]
+    sessions = [
+        make_session(project_id=home, user_id=ada.id, token_hash=new_session_token().hash)
+        for _ in range(50)
+    ]
+    await stored(database, API_KEYS, *keys)
+    await stored(database, SESSIONS, *sessions)
+    hashes = [each.key_hash for each in keys] + [each.token_hash for each in sessions]
+    gone = [new_key().hash]
+
+    async with counted(database, framed=True) as statements:
+        for asked in ([*hashes, *gone], [keys[0].key_hash], gone):
+            found = await credentials.of_keys(asked, NOON)
+            assert found.keys() == {each.key_hash for each in keys} & set(asked)
+        of_sessions = await credentials.of_sessions([*hashes, *gone], NOON)
+
+    assert of_sessions.keys() == {each.token_hash for each in sessions}
+    assert {each.caller.session for each in of_sessions.values()} == {one.id for one in sessions}
+    assert len(statements) == 4
+    assert len(set(statements)) == 2

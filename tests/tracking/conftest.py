@@ -5,15 +5,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from graphql_api.settings import inherited
 from tests.graphql_api.serving import started
 from tests.persistence.servers import open_folder, stop_what_is_left
-
-
-@pytest.fixture(scope="session")
-def is_soak() -> bool:
-    """Whether there is time for the long form: ABGRAPH_SOAK=1."""
-    return inherited().get("ABGRAPH_SOAK") == "1"
 
 
 @pytest.fixture

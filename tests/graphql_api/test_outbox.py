@@ -1,0 +1,164 @@
+"""What a connection has still to say, and in which order it is said."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from graphql_api.operations import Answer
+from graphql_api.outbox import Letter, Outbox
+
+
+class Peer:
+    """Reads when it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.reads = asyncio.Event()
+        self.ended: list[str] = []
+        self.outbox = Outbox(self._hear)
+
+    async def _hear(self, text: str) -> None:
+        await self.reads.wait()
+        self.heard.append(json.loads(text))
+
+    def letter(self, id: str = "1") -> Letter:
+        return Letter(self.outbox, id, on_end=lambda: self.ended.append(id))
+
+    async def hears_all(self) -> list[dict[str, Any]]:
+        """Until there is nothing left to say."""
+        self.reads.set()
+        self.outbox.close()
+        async with asyncio.timeout(10):
+            await self.outbox.run()
+        return self.heard
+
+
+@pytest.fixture
+async def peer() -> Peer:
+    return Peer()
+
+
+def value(number: int, id: str = "1") -> dict[str, Any]:
+    return {"id": id, "type": "next", "payload": {"data": number}}
+
+
+async def test_a_value_that_was_not_sent_is_replaced_by_the_newer(peer: Peer) -> None:
+    letter = peer.letter()
+    for number in range(1000):
+        letter.next(f'{{"data":{number}}}')
+
+    assert await peer.hears_all() == [value(999)]
+    assert peer.ended == []
+
+
+async def test_the_end_comes_after_the_last_value(peer: Peer) -> None:
+    letter = peer.letter()
+    letter.complete()
+    letter.next('{"data":1}')
+
+    assert await peer.hears_all() == [value(1), {"id": "1", "type": "complete"}]
+    assert peer.ended == ["1"]
+    assert letter.sent.is_set()
+
+
+async def test_an_error_takes_the_place_of_a_value(peer: Peer) -> None:
+    letter = peer.letter()
+    letter.next('{"data":1}')
+    letter.error([{"message": "no"}])
+
+    assert await peer.hears_all() == [{"id": "1", "type": "error", "payload": [{"message": "no"}]}]
+    assert peer.ended == ["1"]
+
+
+async def test_an_answer_is_a_value_and_the_end_or_else_an_error(peer: Peer) -> None:
+    peer.letter("1").answer(Answer(body={"data": 1}))
+    peer.letter("2").answer(Answer(body={"errors": [{"message": "no"}]}, is_request_error=True))
+
+    assert await peer.hears_all() == [
+        value(1),
+        {"id": "1", "type": "complete"},
+        {"id": "2", "type": "error", "payload": [{"message": "no"}]},
+    ]
+
+
+async def test_what_is_recalled_is_not_sent_even_where_more_comes(peer: Peer) -> None:
+    recalled, other = peer.letter("1"), peer.letter("2")
+    for letter in (recalled, other):
+        letter.next('{"data":1}')
+    recalled.recall()
+    recalled.next('{"data":2}')
+    recalled.complete()
+
+    assert await peer.hears_all() == [value(1, "2")]
+    assert recalled.sent.is_set()
+    assert peer.ended == []
+
+
+async def test_any_text_may_be_an_id(peer: Peer) -> None:
+    peer.letter('"\\\n\u2028é').complete()
+
+    assert await peer.hears_all() == [{"id": '"\\\n\u2028é', "type": "complete"}]
+
+
+async def test_who_reads_slowly_gets_the_latest_of_each_operation(peer: Peer) -> None:
+    running = asyncio.create_task(peer.outbox.run())
+    letters = [peer.letter("1"), peer.letter("2")]
+    for number in range(100):
+        for letter in letters:
+            letter.next(f'{{"data":{number}}}')
+        await asyncio.sleep(0)
+    peer.reads.set()
+    peer.outbox.close()
+    async with asyncio.timeout(10):
+        await running
+
+    assert peer.heard == [value(0), value(99), value(99, "2")]
+
+
+async def test_words_are_bounded_and_whoever_says_more_waits(peer: Peer) -> None:
+    running = asyncio.create_task(peer.outbox.run())
+    said = []
+
+    async def talk() -> None:
+        for number in range(100):
+            await peer.outbox.say(f'{{"word":{number}}}')
+            said.append(number)
+
+    talking = asyncio.create_task(talk())
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert len(said) == 32
+
+    peer.reads.set()
+    async with asyncio.timeout(10):
+        await talking
+    peer.outbox.close()
+    async with asyncio.timeout(10):
+        await running
+    assert [each["word"] for each in peer.heard] == list(range(100))
+
+
+async def test_words_come_before_values(peer: Peer) -> None:
+    peer.letter().next('{"data":1}')
+    await peer.outbox.say('{"type":"pong"}')
+
+    assert await peer.hears_all() == [{"type": "pong"}, value(1)]
+
+
+async def test_it_goes_on_until_it_is_closed(peer: Peer) -> None:
+    peer.reads.set()
+    running = asyncio.create_task(peer.outbox.run())
+    letter = peer.letter()
+    for number in range(3):
+        letter.next(f'{{"data":{number}}}')
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert not running.done()
+
+    peer.outbox.close()
+    async with asyncio.timeout(10):
+        await running
+
+    assert peer.heard == [value(0), value(1), value(2)]
