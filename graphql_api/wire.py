@@ -1,6 +1,8 @@
 """Under the WebSockets: uvicorn's protocol, with bounds on what a peer that does not read may make
 us hold, and an end for peers that are dead."""
 
+import socket
+import struct
 from typing import Any, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -15,6 +17,7 @@ _LONGEST_CHARACTER = 4  # bytes
 _MOST_UNREAD = 2**17  # bytes of pongs and the like
 _MOST_WAITING = 500  # messages that were received and not yet looked at
 _MOST_PARTS = 1_000  # of one message
+_AT_ONCE = struct.pack("ii", 1, 0)
 _FAREWELL = 5.0  # seconds for a peer to read the last of what it was sent
 
 
@@ -101,6 +104,8 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(_FAREWELL, self._cut)
 
     def _cut(self) -> None:
-        """Closing would wait for the peer to read what is on its way."""
+        """Closing would wait for the peer to read what is on its way; so would the system."""
         if not self.disconnected:
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             cast(Any, self.transport).abort()

@@ -162,7 +162,7 @@ async def _stay(asked: Asked, members: list[_Member], heard: Heard, *, is_silent
 
 async def _dropped(connection: socket.socket) -> None:
     """Nobody tells who does not read."""
-    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED:
+    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
 
 

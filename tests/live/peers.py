@@ -22,6 +22,7 @@ from tests.live.conftest import PATIENCE, SERVER_KEY, Socket
 PROTOCOL = "graphql-transport-ws"
 SMALL = 2**12  # bytes that the system keeps for a peer who is to be slow
 _READ = 2**16
+_ESTABLISHED = 1
 _RESET = struct.pack("ii", 1, 0)  # no time to linger: what is on its way is thrown away
 
 
@@ -76,6 +77,11 @@ class Peer:
                 if frame.fin:
                     message: dict[str, Any] = json.loads(found)
                     return message
+
+    @property
+    def is_connected(self) -> bool:
+        """As the system sees it, though nothing is read."""
+        return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
 
     async def is_cut(self, within: float = PATIENCE) -> bool:
         """Whether the server has ended the connection, whatever it still said."""
