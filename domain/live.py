@@ -89,6 +89,7 @@ class Live:
         self._looked = 0.0
         self._pause_after_fault = 0.0
         self._called = asyncio.Event()
+        self._looking = asyncio.Lock()
 
     async def stats(
         self, project: ProjectId, key: ExperimentKey, interval_ms: int
@@ -152,7 +153,8 @@ class Live:
         """A fault ends the streams that wait for their first value; the others go on after it."""
         fault: Exception | None = None
         try:
-            await self.look()
+            async with self._looking:  # the last look is not overtaken by one that began before
+                await self.look()
         except Unavailable as error:
             fault = error
         except Exception as error:  # whatever it is, it must not be the last look

@@ -70,6 +70,10 @@ class Channel:
         if self._context.following is not None:
             self._context.following.hurry(now)
 
+    def is_awaited_by(self, subscriber: Subscriber) -> bool:
+        seat = self._seats.get(subscriber)
+        return seat is not None and not seat.has
+
     def leave(self, subscriber: Subscriber) -> None:
         self._seats.pop(subscriber, None)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Hashable
 
 from domain.access import Caller
+from domain.errors import Unavailable
 from graphql_api.channel import Channel, Subscriber
 from graphql_api.context import Context
 from graphql_api.documents import Asked
@@ -12,6 +13,7 @@ from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import Operations
 
 _MOST = 2_000
+_PATIENCE = 5.0  # seconds for a first value
 
 
 class Channels:
@@ -25,6 +27,7 @@ class Channels:
         self._make_context = make_context
         self._seconds = seconds
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
+        self._is_interrupted = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -42,10 +45,18 @@ class Channels:
             self._begin(key, asked, caller)
         channel, _ = self._open[key]
         channel.join(subscriber)
-        return lambda: self._leave(key, channel, subscriber)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_PATIENCE, self._give_up, key, channel, subscriber)
+
+        def leave() -> None:
+            timer.cancel()
+            self._leave(key, channel, subscriber)
+
+        return leave
 
     def interrupt(self) -> None:
         """Their streams are about to end, though there is more to come somewhere else."""
+        self._is_interrupted = True
         for channel, _ in self._open.values():
             channel.is_interrupted = True
 
@@ -56,9 +67,16 @@ class Channels:
 
     def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
         channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
+        channel.is_interrupted = self._is_interrupted
         task = asyncio.create_task(channel.run())
         task.add_done_callback(lambda _: self._forget(key, channel))
         self._open[key] = channel, task
+
+    def _give_up(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
+        """On a first value that does not come: the database is away."""
+        if channel.is_awaited_by(subscriber):
+            subscriber.error([fault(FaultCode.UNAVAILABLE, str(Unavailable()))])
+            self._leave(key, channel, subscriber)
 
     def _leave(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
         channel.leave(subscriber)

@@ -52,6 +52,7 @@ class Conversation:
         self._is_begun = self._is_acknowledged = False
         self._operations: dict[str, EndOperation] = {}
         self._sizes: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self.count = 0
 
@@ -80,6 +81,11 @@ class Conversation:
                 self._end(_id(message))
             case other:
                 raise Farewell(4400, f"there is no message of the type {_shown(other)}")
+
+    async def finish(self, patience: float) -> None:
+        """What was begun is answered, and the answers are sent."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
 
     def end(self) -> None:
         for each in list(self._operations):
@@ -112,6 +118,8 @@ class Conversation:
             self._follow(id, asked, letter)
         else:
             task = asyncio.create_task(self._answer(asked, letter))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
             self._operations[id] = _both(letter.recall, task.cancel)
         return None
 

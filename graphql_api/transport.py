@@ -60,6 +60,8 @@ class GraphQLEndpoint:
             asked = await documents.read(request, self._max_body)
         except HTTPException as refusal:
             return refused(refusal.status_code, FaultCode.BAD_USER_INPUT, refusal.detail)
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED)
         request.state.operation = asked.operation_name
         try:
             return await self._answer(self._operations.found(asked), request, media_types)

@@ -107,6 +107,7 @@ class _Socket:
             with self._while_open:
                 farewell = await self._talk()
             if farewell is not None and farewell.code == _GOING_AWAY:
+                await self._conversation.finish(_LAST_WORDS)
                 self._outbox.close()  # after the last values; else at once
                 await asyncio.wait([writer], timeout=_LAST_WORDS)
         finally:

@@ -141,6 +141,21 @@ async def test_who_subscribes_meanwhile_is_told_in_time(
     await assert_they_see_what_is_new(server, watchers)
 
 
+async def test_who_joins_others_meanwhile_is_told_in_time_too(
+    server: Running, watchers: Watchers, postgres: Postgres
+) -> None:
+    with postgres.frozen():
+        began = time.monotonic()
+        await watchers.changed.subscribe(CHANGED, id="2", name="colour")
+        refusal = await watchers.changed.hear(LIMIT)
+        took = time.monotonic() - began
+
+    assert refusal["id"] == "2"
+    assert refusal["payload"][0]["extensions"]["code"] == "UNAVAILABLE"
+    assert took < LIMIT
+    await assert_they_see_what_is_new(server, watchers)
+
+
 async def test_who_connects_meanwhile_is_told_to_try_again(
     server: Running, watchers: Watchers, postgres: Postgres
 ) -> None:

@@ -39,7 +39,8 @@ ONE_OR_TWO = pytest.mark.parametrize("workers", ["1", "2"])
 
 @pytest.fixture
 async def server(database_url: str, workers: str) -> AsyncIterator[Serving]:
-    async with serving("--workers", workers, DATABASE_URL=database_url) as server:
+    large = {"ABGRAPH_MAX_ALIASES": "40"}
+    async with serving("--workers", workers, DATABASE_URL=database_url, **large) as server:
         await begun(server.url, "checkout")
         yield server
 
@@ -121,6 +122,25 @@ async def test_requests_that_are_under_way_are_still_answered(
     await locker.execute("COMMIT")
 
     assert await waiting == {"errors": []}
+    assert await server.ends(SECONDS) == 0
+
+
+@ONE_OR_TWO
+async def test_a_change_that_is_under_way_over_a_socket_is_still_answered(
+    server: Serving, locker: asyncpg.Connection
+) -> None:
+    async with talking(server.url, KEY) as socket:
+        await locker.execute("BEGIN; LOCK TABLE ab_experiments")
+        await socket.subscribe(SLOW)
+        await until_somebody_waits(locker)
+
+        server.tell(signal.SIGTERM)
+        await asyncio.sleep(0.5)  # nobody tells that it has been felt
+        await locker.execute("COMMIT")
+
+        assert await socket.value() == {"errors": []}
+        await what_follows(socket)
+        assert socket.connection.close_code == GOING_AWAY
     assert await server.ends(SECONDS) == 0
 
 
