@@ -45,7 +45,6 @@ LATER_TYPES = frozenset(
         "FunnelStepReport",
         "FunnelUpdateInput",
         "FunnelVariantReport",
-        "RateLimit",
         "SelectorType",
     ]
 )
@@ -61,7 +60,6 @@ LATER_FIELDS = frozenset(
         "Mutation.funnelUpdate",
         "Query.funnel",
         "Query.funnels",
-        "Query.rateLimit",
         "Variant.bandit",
         "Variant.contents",
     ]
