@@ -59,5 +59,5 @@ async def test_who_reads_no_refusals_is_not_listened_to_either(server: Running) 
 async def _subscribe_again_and_again(flooding: Peer, moments: list[float]) -> None:
     """As much as no buffer of the system takes; `moments` are when a message was taken."""
     for number in range(20_000):
-        await flooding.subscribe(f"subscription {{ a }} #{'.' * 2000}", id=f"{number}")
+        await flooding.subscribe(f"subscription {{ a }} #{'.' * 2000}", id=f"{number:.>256}")
         moments.append(asyncio.get_running_loop().time())
