@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable, Hashable
+from contextvars import Context as Variables
 
 from domain.access import Caller
+from graphql_api.attendance import Attendance
 from graphql_api.channel import Channel, Subscriber
 from graphql_api.context import Context
 from graphql_api.documents import Asked
@@ -13,6 +15,8 @@ from graphql_api.operations import Operations
 
 _MOST = 2_000
 
+Attend = Callable[[Asked, Caller | None, Subscriber], Attendance]
+
 
 class Channels:
     def __init__(
@@ -20,10 +24,12 @@ class Channels:
         operations: Operations,
         make_context: Callable[[Caller | None], Context],
         seconds: Callable[[], float],
+        attend: Attend = lambda _asked, _caller, subscriber: Attendance(subscriber),
     ) -> None:
         self._operations = operations
         self._make_context = make_context
         self._seconds = seconds
+        self._attend = attend
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
 
     def __len__(self) -> int:
@@ -33,16 +39,16 @@ class Channels:
         self, asked: Asked, caller: Caller | None, subscriber: Subscriber
     ) -> Callable[[], None]:
         """What it returns leaves again."""
-        key = _key(asked, caller)
+        key, attendance = _key(asked, caller), self._attend(asked, caller, subscriber)
         if key not in self._open:
             if len(self._open) >= _MOST:
                 message = f"{_MOST} different subscriptions are open: try again later"
-                subscriber.error([fault(FaultCode.RATE_LIMITED, message)])
+                attendance.error([fault(FaultCode.RATE_LIMITED, message)])
                 return lambda: None
             self._begin(key, asked, caller)
         channel, _ = self._open[key]
-        channel.join(subscriber)
-        return lambda: self._leave(key, channel, subscriber)
+        channel.join(attendance)
+        return lambda: self._leave(key, channel, attendance)
 
     def interrupt(self) -> None:
         """Their streams are about to end, though there is more to come somewhere else."""
@@ -56,12 +62,13 @@ class Channels:
 
     def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
         channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
-        task = asyncio.create_task(channel.run())
+        task = asyncio.create_task(channel.run(), context=Variables())  # nobody's own work
         task.add_done_callback(lambda _: self._forget(key, channel))
         self._open[key] = channel, task
 
-    def _leave(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
-        channel.leave(subscriber)
+    def _leave(self, key: Hashable, channel: Channel, attendance: Attendance) -> None:
+        channel.leave(attendance)
+        attendance.leave()
         found, task = self._open.get(key, (None, None))
         if found is channel and channel.is_empty and task is not None:
             self._forget(key, channel)

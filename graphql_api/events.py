@@ -14,7 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from domain.access import Caller
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections
+from graphql_api.connections import TooManyConnections, Transport
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.origins import address_of
@@ -39,7 +39,9 @@ class EventStreams:
         caller: Caller | None = request.state.caller
         letter, while_open = _Letter(), ExitStack()
         try:
-            place = self._streams.connections.entered(address_of(request), letter.interrupt)
+            place = self._streams.connections.entered(
+                address_of(request), letter.interrupt, Transport.EVENT_STREAM
+            )
             while_open.enter_context(place)
         except TooManyConnections as full:
             return refused(HTTPStatus.TOO_MANY_REQUESTS, FaultCode.RATE_LIMITED, str(full))
