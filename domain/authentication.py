@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -97,7 +98,7 @@ class Authentication:
         asked = hash, self._forgotten
         reading = self._reading.get(asked)
         if reading is None:
-            reading = asyncio.create_task(self._read(token, hash))
+            reading = asyncio.create_task(self._read(token, hash), context=Context())
             self._reading[asked] = reading
             reading.add_done_callback(lambda _: self._reading.pop(asked))
             reading.add_done_callback(_heard)
@@ -139,7 +140,7 @@ class Authentication:
         if key is None or (last is not None and now - last < _USE_NOTED_EVERY):
             return
         if key not in self._notes:
-            self._notes[key] = asyncio.get_running_loop().create_task(self._noted(key, now))
+            self._notes[key] = asyncio.create_task(self._noted(key, now), context=Context())
 
     async def _noted(self, key: UUID, now: datetime) -> None:
         try:

@@ -3,6 +3,7 @@ Changes of other processes are noticed within a second, our own at once."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -90,7 +91,7 @@ class RunningExperiments:
         asked = project, key, self._forgotten  # not what was asked for before a change of ours
         loading = self._loading.get(asked)
         if loading is None:
-            loading = asyncio.create_task(self._load(project, key))
+            loading = asyncio.create_task(self._load(project, key), context=Context())
             self._loading[asked] = loading
             loading.add_done_callback(lambda _: self._loading.pop(asked))
         found = await asyncio.shield(loading)
@@ -161,7 +162,7 @@ class RunningExperiments:
         if age < _SOON:
             return
         if self._check is None:
-            self._check = asyncio.create_task(self._look_again())
+            self._check = asyncio.create_task(self._look_again(), context=Context())
             self._check.add_done_callback(_heard)
         if age >= LATEST:
             await self._checked_at_last(self._check)

@@ -29,6 +29,7 @@ from domain.tracking import Tracker
 from graphql_api.context import Services
 from graphql_api.endpoints import Endpoints
 from graphql_api.loaders import Stores
+from graphql_api.observation import Observation, observation
 from graphql_api.settings import Settings, WrongSetting
 from graphql_api.site import site
 from persistence import distribution, pruning, recount, revisions, setup
@@ -45,6 +46,7 @@ from persistence.metrics import Metrics
 from persistence.models import validate_models
 from persistence.passwords import Passwords
 from persistence.people import People
+from persistence.pool import pool_use
 from persistence.projects import Projects
 from persistence.publishing import Publisher
 from persistence.snapshots import Snapshots
@@ -53,15 +55,17 @@ from persistence.tallies import Tallies
 from persistence.variants import Variants
 
 
-def create_app(settings: Settings, url: str) -> Starlette:
+def create_app(settings: Settings, url: str, observed: Observation | None = None) -> Starlette:
     """On the database of that URL, which is migrated already."""
     validate_models()
+    observed = observed or observation(settings)
     database = Database(
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
-    parts = _Parts(database, _now)
+    database.statements.listen(*observed.statement_listeners)
+    parts = _Parts(database, _now, observed)
     services = parts.services()
-    endpoints = Endpoints(services, settings)
+    endpoints = Endpoints(services, settings, observed)
     always = (parts.publisher, parts.keeper, services.live, endpoints.vigil)
 
     @asynccontextmanager
@@ -74,7 +78,8 @@ def create_app(settings: Settings, url: str) -> Starlette:
         await parts.publisher.publish()
         await database.dispose()
 
-    app = site(endpoints.graphql, endpoints.talk, lambda: _problems(database), lifespan)
+    metrics = endpoints.metrics(lambda: pool_use(database), parts.ingest.waiting)
+    app = site(endpoints, lambda: _problems(database), metrics, lifespan)
     app.state.database, app.state.services, app.state.endpoints = database, services, endpoints
     return app
 
@@ -178,8 +183,11 @@ def _open_folder() -> Iterator[Path]:
 class _Parts:
     """What hangs together on one database: what trackers write, and who hears of it."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], observed: Observation
+    ) -> None:
         self._database = database
+        self._observed = observed
         self._clock = clock
         self._experiments, self._variants = Experiments(database), Variants(database)
         self._metrics, self._tallies = Metrics(database), Tallies(database)
@@ -190,7 +198,8 @@ class _Parts:
         self._results = Results(designs, Sums(database), snapshots, clock)
         self.publisher = Publisher(self._tallies)
         self.keeper = Keeper(self._results, self._tallies, snapshots, clock)
-        self.ingest = Ingest(database, self.publisher.notice, self.keeper.notice)
+        heard = self.publisher.notice, self.keeper.notice
+        self.ingest = Ingest(database, *heard, on_flush=observed.measures.note_flush)
 
     def services(self) -> Services:
         running = RunningExperiments(
@@ -213,6 +222,7 @@ class _Parts:
             live=Live(Feed(self._database), self._experiments, self._results, time.monotonic),
             accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
             keys=KeyUseCases(stores.keys, self._clock),
+            batches=self._observed.batches,
         )
 
     def _stores(self) -> Stores:
@@ -251,7 +261,7 @@ async def demonstration(
     caller = Caller(project=found.id, actor=actor, scopes=frozenset(Scope))
     clock = Clock(_now() - AGE)
     async with _database(settings) as database:
-        parts = _Parts(database, clock)
+        parts = _Parts(database, clock, Observation())
         services = parts.services()
         try:
             yield Demonstration(services.authoring, services.tracker, parts.keeper, clock, caller)

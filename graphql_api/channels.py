@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable, Hashable
+from contextvars import Context as Variables
 
 from domain.access import Caller
 from domain.errors import Unavailable
+from graphql_api.attendance import Attendance
 from graphql_api.channel import Channel, Subscriber
 from graphql_api.context import Context
 from graphql_api.documents import Asked
@@ -15,6 +17,8 @@ from graphql_api.operations import Operations
 _MOST = 2_000
 _PATIENCE = 5.0  # seconds for a first value
 
+Attend = Callable[[Asked, Caller | None, Subscriber], Attendance]
+
 
 class Channels:
     def __init__(
@@ -22,10 +26,12 @@ class Channels:
         operations: Operations,
         make_context: Callable[[Caller | None], Context],
         seconds: Callable[[], float],
+        attend: Attend = lambda _asked, _caller, subscriber: Attendance(subscriber),
     ) -> None:
         self._operations = operations
         self._make_context = make_context
         self._seconds = seconds
+        self._attend = attend
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
         self._is_interrupted = False
 
@@ -36,21 +42,21 @@ class Channels:
         self, asked: Asked, caller: Caller | None, subscriber: Subscriber
     ) -> Callable[[], None]:
         """What it returns leaves again."""
-        key = _key(asked, caller)
+        key, attendance = _key(asked, caller), self._attend(asked, caller, subscriber)
         if key not in self._open or self._open[key][0].is_over:
             if len(self._open) >= _MOST:
                 message = f"{_MOST} different subscriptions are open: try again later"
-                subscriber.error([fault(FaultCode.RATE_LIMITED, message)])
+                attendance.error([fault(FaultCode.RATE_LIMITED, message)])
                 return lambda: None
             self._begin(key, asked, caller)
         channel, _ = self._open[key]
-        channel.join(subscriber)
+        channel.join(attendance)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(_PATIENCE, self._give_up, key, channel, subscriber)
+        timer = loop.call_later(_PATIENCE, self._give_up, key, channel, attendance)
 
         def leave() -> None:
             timer.cancel()
-            self._leave(key, channel, subscriber)
+            self._leave(key, channel, attendance)
 
         return leave
 
@@ -68,18 +74,19 @@ class Channels:
     def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
         channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
         channel.is_interrupted = self._is_interrupted
-        task = asyncio.create_task(channel.run())
+        task = asyncio.create_task(channel.run(), context=Variables())  # nobody's own work
         task.add_done_callback(lambda _: self._forget(key, channel))
         self._open[key] = channel, task
 
-    def _give_up(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
+    def _give_up(self, key: Hashable, channel: Channel, attendance: Attendance) -> None:
         """On a first value that does not come: the database is away."""
-        if channel.is_awaited_by(subscriber):
-            subscriber.error([fault(FaultCode.UNAVAILABLE, str(Unavailable()))])
-            self._leave(key, channel, subscriber)
+        if channel.is_awaited_by(attendance):
+            attendance.error([fault(FaultCode.UNAVAILABLE, str(Unavailable()))])
+            self._leave(key, channel, attendance)
 
-    def _leave(self, key: Hashable, channel: Channel, subscriber: Subscriber) -> None:
-        channel.leave(subscriber)
+    def _leave(self, key: Hashable, channel: Channel, attendance: Attendance) -> None:
+        channel.leave(attendance)
+        attendance.leave()
         found, task = self._open.get(key, (None, None))
         if found is channel and channel.is_empty and task is not None:
             self._forget(key, channel)

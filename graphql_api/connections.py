@@ -4,6 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
+
+
+class Transport(StrEnum):
+    WEBSOCKET = "websocket"
+    EVENT_STREAM = "event_stream"
 
 
 class TooManyConnections(Exception):
@@ -15,6 +21,7 @@ class Connections:
         self._most = most
         self._most_of_one_address = most_of_one_address
         self._addresses: Counter[str] = Counter()
+        self.transports: Counter[Transport] = Counter()
         self._open: set[Callable[[], None]] = set()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -24,7 +31,12 @@ class Connections:
         return len(self._open)
 
     @contextmanager
-    def entered(self, address: str, close: Callable[[], None]) -> Iterator[None]:
+    def entered(
+        self,
+        address: str,
+        close: Callable[[], None],
+        transport: Transport = Transport.WEBSOCKET,
+    ) -> Iterator[None]:
         """Raises TooManyConnections. `close` is called when the server stops."""
         if self._is_closing:
             raise TooManyConnections("the server stops")
@@ -37,11 +49,13 @@ class Connections:
         self._open.add(close)
         self._emptied.clear()
         self._addresses[address] += 1
+        self.transports[transport] += 1
         try:
             yield
         finally:
             self._open.discard(close)
             self._addresses[address] -= 1
+            self.transports[transport] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
             if not self._open:

@@ -17,7 +17,9 @@ from domain.rates import UNCHARGED
 from domain.results import Results
 from domain.running import RunningExperiments
 from domain.tracking import Tracker
+from graphql_api.batches import Batches
 from graphql_api.edge import Edge
+from graphql_api.library import Named
 from graphql_api.loaders import Loaders, Stores
 from graphql_api.weighing import Weight
 
@@ -35,6 +37,7 @@ class Services:
     live: Live
     accounts: Accounts
     keys: Keys
+    batches: Batches
 
 
 class Context:
@@ -45,6 +48,7 @@ class Context:
         self.edge = edge
         self.known = known
         self.address = address
+        self.operation: Named | None = None  # once it has been found to be right
         self.balance = UNCHARGED
         self.following: Following[Any] | None = None
         self._loaders: Loaders | None = None
@@ -62,7 +66,10 @@ class Context:
     @property
     def loaders(self) -> Loaders:
         if self._loaders is None:
-            self._loaders = Loaders(self.services.stores, self.services.results, self.project)
+            services = self.services
+            self._loaders = Loaders(
+                services.batches, services.stores, services.results, self.project
+            )
         return self._loaders
 
     def pay(self, weight: Weight, variables: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -14,7 +15,9 @@ from graphql_api.context import Context, Services
 from graphql_api.edge import Edge
 from graphql_api.events import EventStreams
 from graphql_api.guard import Guard
-from graphql_api.operations import Operations
+from graphql_api.metrics import Page, Pool, Sources, metrics_page
+from graphql_api.observation import Observation
+from graphql_api.observing import Audience
 from graphql_api.origins import address_of
 from graphql_api.persisted import Persisted, read_manifest
 from graphql_api.schema import schema
@@ -28,10 +31,10 @@ LONGEST_LEAVE = _LAST_LOOK + _LAST_VALUES + _LAST_WORDS
 
 
 class Endpoints:
-    def __init__(self, services: Services, settings: Settings) -> None:
+    def __init__(self, services: Services, settings: Settings, observed: Observation) -> None:
         is_open = not settings.is_production
         edge = Edge(settings, time.monotonic, is_open=is_open)
-        operations = Operations(schema, edge, _persisted(settings), is_open=is_open)
+        operations = observed.operations(schema, edge, _persisted(settings), is_open=is_open)
 
         def make_context(caller: Caller | None, address: str) -> Context:
             return Context(services, edge, caller, address)
@@ -39,10 +42,15 @@ class Endpoints:
         def of_request(request: Request) -> Context:
             return make_context(request.state.caller, address_of(request))
 
+        self._settings, self._observed = settings, observed
         self._live = services.live
         self.vigil = Vigil(services.authentication)
+        self.audience = Audience(observed.measures, edge)
         self.channels = Channels(
-            operations, lambda caller: make_context(caller, ""), time.monotonic
+            operations,
+            lambda caller: make_context(caller, ""),
+            time.monotonic,
+            self.audience.attend,
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
         streams = Streams(
@@ -56,6 +64,22 @@ class Endpoints:
         http = GraphQLEndpoint(streams, of_request, EventStreams(streams), is_open=is_open)
         self.graphql = Guard(services.authentication, http.answer).answer
         self.talk = WebSocketEndpoint(services.authentication, streams).answer
+
+    def answered(self, status: int) -> None:
+        """Each HTTP request, whatever for."""
+        self._observed.measures.note_answer(status)
+
+    def metrics(
+        self, pool: Callable[[], Pool], queues: Callable[[], Mapping[str, int]]
+    ) -> Page | None:
+        sources = Sources(
+            pool=pool,
+            queues=queues,
+            connections=self.connections,
+            channels=self.channels,
+            audience=self.audience,
+        )
+        return metrics_page(self._settings.metrics, self._observed.measures, sources)
 
     async def take_leave(self) -> None:
         """Streams get their last value, and end in order."""

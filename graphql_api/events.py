@@ -14,7 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from domain.access import Caller
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections
+from graphql_api.connections import TooManyConnections, Transport
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.origins import address_of
@@ -39,7 +39,9 @@ class EventStreams:
         letter = EventLetter()
         try:
             with ExitStack() as while_open:
-                place = self._streams.connections.entered(address_of(request), letter.interrupt)
+                place = self._streams.connections.entered(
+                    address_of(request), letter.interrupt, Transport.EVENT_STREAM
+                )
                 while_open.enter_context(place)
                 await self._begin(asked, request, allowed, letter, while_open)
                 return _EventStream(letter, while_open.pop_all())

@@ -41,6 +41,7 @@ class Prepared(SchemaExtension):
         asked = self.execution_context
         context = asked.context
         if isinstance(context, Context) and self._entry is not None:
+            context.operation = self._entry.operation(asked.operation_name)
             context.pay(self._entry.weight(asked.operation_name), asked.variables or {})
         yield
 

@@ -10,6 +10,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     parse,
     validate,
 )
@@ -24,14 +25,28 @@ _KEPT_TEXT = 10_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """An operation of a document."""
+
+    name: str | None
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     document: DocumentNode
     weights: Mapping[str | None, Weight]
+    operations: Mapping[str | None, Named]
 
     def weight(self, operation_name: str | None) -> Weight:
         if operation_name is None:
             return next(iter(self.weights.values()))
         return self.weights[operation_name]
+
+    def operation(self, operation_name: str | None) -> Named:
+        if operation_name is None:
+            return next(iter(self.operations.values()))
+        return self.operations[operation_name]
 
 
 class Library:
@@ -75,7 +90,7 @@ class Library:
         )
         if found:
             return None, found[: self._bounds.max_errors]
-        entry = Entry(document, weights)
+        entry = Entry(document, weights, _operations(document))
         self._keep(text, entry)
         return entry, ()
 
@@ -84,3 +99,9 @@ class Library:
             self._kept[text] = entry
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
+
+
+def _operations(document: DocumentNode) -> Mapping[str | None, Named]:
+    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    named = [Named(each.name.value if each.name else None, each.operation.value) for each in found]
+    return {each.name: each for each in named}

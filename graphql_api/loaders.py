@@ -1,14 +1,11 @@
 """The one table of loaders. It is made afresh for each operation: nothing is served stale."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
-
-from aiodataloader import DataLoader
 
 from domain.analysis.results import ExperimentResults
 from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
@@ -22,8 +19,7 @@ from domain.people import PeopleStore
 from domain.projects import ProjectStore
 from domain.results import Results
 from domain.variants import TallyStore, VariantStore
-
-MAX_BATCH = 10_000
+from graphql_api.batches import Batches, Loader
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -44,45 +40,14 @@ class Stores:
     audit: AuditStore
 
 
-class Loader(DataLoader[Key, Value]):
-    def load(self, key: Key) -> "asyncio.Future[Value]":
-        """Shielded: a field that fails cancels its siblings, and must not cancel with them the
-        rows that another branch waits for."""
-        loaded = super().load(key)
-        loaded.add_done_callback(_heard)
-        return asyncio.shield(loaded)
-
-
-def _heard(loaded: "asyncio.Future[Any]") -> None:
-    """asyncio would complain of a failure for which nobody waits any more."""
-    if not loaded.cancelled():
-        loaded.exception()
-
-
-def one(
-    fetch: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]],
-) -> Loader[Key, Value | None]:
-    async def load(keys: list[Key]) -> list[Value | None]:
-        found = await fetch(keys)
-        return [found.get(key) for key in keys]
-
-    return Loader(load, max_batch_size=MAX_BATCH)
-
-
-def many(
-    fetch: Callable[[Collection[Key]], Awaitable[Mapping[Key, Sequence[Value]]]],
-) -> Loader[Key, Sequence[Value]]:
-    async def load(keys: list[Key]) -> list[Sequence[Value]]:
-        found = await fetch(keys)
-        return [found.get(key, ()) for key in keys]
-
-    return Loader(load, max_batch_size=MAX_BATCH)
-
-
 class Pages(Generic[Item, Filter]):
     """A loader for each way in which an operation asks: one statement serves all its owners."""
 
-    def __init__(self, store: Nested[Item, Filter], project: ProjectId) -> None:
+    def __init__(
+        self, batches: Batches, name: str, store: Nested[Item, Filter], project: ProjectId
+    ) -> None:
+        self._batches = batches
+        self._name = name
         self._store = store
         self._project = project
         self._pages: dict[Hashable, Loader[UUID, Page[Item] | None]] = {}
@@ -91,16 +56,18 @@ class Pages(Generic[Item, Filter]):
     async def page(self, owner: Owner, id: UUID, window: Window, filter: Filter) -> Page[Item]:
         key = (owner, window, filter)
         if key not in self._pages:
-            self._pages[key] = one(
-                lambda ids: self._store.pages(self._project, owner, ids, window, filter)
+            self._pages[key] = self._batches.one(
+                self._name,
+                lambda ids: self._store.pages(self._project, owner, ids, window, filter),
             )
         return await self._pages[key].load(id) or Page(items=(), window=window)
 
     async def count(self, owner: Owner, id: UUID, filter: Filter) -> int:
         key = (owner, filter)
         if key not in self._counts:
-            self._counts[key] = one(
-                lambda ids: self._store.counts(self._project, owner, ids, filter)
+            self._counts[key] = self._batches.one(
+                f"{self._name}_counts",
+                lambda ids: self._store.counts(self._project, owner, ids, filter),
             )
         return await self._counts[key].load(id) or 0
 
@@ -108,41 +75,65 @@ class Pages(Generic[Item, Filter]):
 class _RootLists:
     """Hang on nobody: each way of asking is a statement of its own."""
 
-    def __init__(self, stores: Stores, project: ProjectId) -> None:
+    def __init__(self, batches: Batches, stores: Stores, project: ProjectId) -> None:
+        one = batches.one
         experiments, audit = stores.experiments, stores.audit
-        self.experiments = one(partial(_each, partial(experiments.page, project)))
-        self.experiment_counts = one(partial(_each, partial(experiments.count, project)))
-        self.history = one(partial(_each, partial(audit.of_project, project)))
-        self.history_counts = one(partial(_each, partial(audit.count_of_project, project)))
+        self.experiments = one(
+            "root_experiments", partial(_each, partial(experiments.page, project))
+        )
+        self.experiment_counts = one(
+            "root_experiment_counts", partial(_each, partial(experiments.count, project))
+        )
+        self.history = one("root_history", partial(_each, partial(audit.of_project, project)))
+        self.history_counts = one(
+            "root_history_counts", partial(_each, partial(audit.count_of_project, project))
+        )
 
 
 class Loaders:
-    def __init__(self, stores: Stores, results: Results, project: ProjectId) -> None:
-        self.results = one(partial(results.present, project))
+    def __init__(
+        self, batches: Batches, stores: Stores, results: Results, project: ProjectId
+    ) -> None:
+        one, many = batches.one, batches.many
+        self.results = one("results", partial(results.present, project))
         self.results_at = partial(results.as_of, project)
         experiments, variants = stores.experiments, stores.variants
-        self.experiment = one(partial(experiments.by_ids, project))
-        self.experiment_by_name = one(partial(experiments.by_names, project))
-        self.phases_by_experiment = many(partial(experiments.phases_by_experiment, project))
-        self.variant = one(partial(variants.by_ids, project))
-        self.variants_by_experiment = many(partial(variants.by_experiment, project))
-        self.tally = one(partial(stores.tallies.by_variants, project))
-        self.assignment = one(partial(stores.assignments.by_ids, project))
-        self.assignments: Pages[Assignment, AssignmentFilter] = Pages(stores.assignments, project)
-        self.metric = one(partial(stores.metrics.by_ids, project))
-        self.metrics: Pages[Metric, MetricFilter] = Pages(stores.metrics, project)
-        self.definitions_by_experiment = many(
-            partial(stores.metrics.definitions_by_experiment, project)
+        self.experiment = one("experiment", partial(experiments.by_ids, project))
+        self.experiment_by_name = one("experiment_by_name", partial(experiments.by_names, project))
+        self.phases_by_experiment = many(
+            "phases_by_experiment", partial(experiments.phases_by_experiment, project)
         )
-        self.project = one(partial(stores.projects.by_ids, project))
-        self.experiments_of_project = one(partial(stores.projects.experiment_counts, project))
-        self.user = one(partial(stores.people.by_ids, project))
-        self.members = many(partial(_own, stores.people.members, project))
-        self.api_key = one(partial(stores.keys.by_ids, project))
-        self.keys_of_project = many(partial(_own, stores.keys.of_project, project))
-        self.audit_entry = one(partial(stores.audit.by_ids, project))
-        self.history: Pages[AuditEntry, AuditFilter] = Pages(stores.audit, project)
-        self._root = _RootLists(stores, project)
+        self.variant = one("variant", partial(variants.by_ids, project))
+        self.variants_by_experiment = many(
+            "variants_by_experiment", partial(variants.by_experiment, project)
+        )
+        self.tally = one("tally", partial(stores.tallies.by_variants, project))
+        self.assignment = one("assignment", partial(stores.assignments.by_ids, project))
+        self.assignments: Pages[Assignment, AssignmentFilter] = Pages(
+            batches, "assignments", stores.assignments, project
+        )
+        self.metric = one("metric", partial(stores.metrics.by_ids, project))
+        self.metrics: Pages[Metric, MetricFilter] = Pages(
+            batches, "metrics", stores.metrics, project
+        )
+        self.definitions_by_experiment = many(
+            "definitions_by_experiment", partial(stores.metrics.definitions_by_experiment, project)
+        )
+        self.project = one("project", partial(stores.projects.by_ids, project))
+        self.experiments_of_project = one(
+            "experiments_of_project", partial(stores.projects.experiment_counts, project)
+        )
+        self.user = one("user", partial(stores.people.by_ids, project))
+        self.members = many("members", partial(_own, stores.people.members, project))
+        self.api_key = one("api_key", partial(stores.keys.by_ids, project))
+        self.keys_of_project = many(
+            "keys_of_project", partial(_own, stores.keys.of_project, project)
+        )
+        self.audit_entry = one("audit_entry", partial(stores.audit.by_ids, project))
+        self.history: Pages[AuditEntry, AuditFilter] = Pages(
+            batches, "history", stores.audit, project
+        )
+        self._root = _RootLists(batches, stores, project)
 
     async def results_as_of(
         self, experiment: UUID, moment: datetime | None

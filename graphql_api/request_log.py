@@ -3,30 +3,41 @@
 import logging
 import re
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api import footprint
+from graphql_api.footprint import Footprint
 from graphql_api.logs import request_id
 
 logger = logging.getLogger("abgraph.requests")
 
 _HEADER = "X-Request-Id"
+_SECURITY = {  # unless the answer has its own
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+}
 _USABLE = re.compile(r"[\w.-]{1,64}", re.ASCII)
-_MAX_NAME = 200  # it is the caller's text, and may be of the size of a body
-_QUIET = ("/healthz", "/readyz", "/static/")
+_QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 class RequestLog:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, on_answer: Callable[[int], None] = lambda _: None) -> None:
         self._app = app
+        self._on_answer = on_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         own = _request_id(scope)
-        token = request_id.set(own)
+        token, taken = request_id.set(own), Footprint()
+        untaken = footprint.current.set(taken)
         status, began = 500, time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -35,13 +46,16 @@ class RequestLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[_HEADER] = own
-                headers["X-Content-Type-Options"] = "nosniff"
+                for name in _SECURITY.keys() - headers.keys():
+                    headers.append(name, _SECURITY[name])
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            _log(scope, status, time.perf_counter() - began)
+            self._on_answer(status)
+            _log(scope, status, taken, time.perf_counter() - began)
+            footprint.current.reset(untaken)
             request_id.reset(token)
         return None
 
@@ -51,11 +65,9 @@ def _request_id(scope: Scope) -> str:
     return given if _USABLE.fullmatch(given) else uuid4().hex
 
 
-def _log(scope: Scope, status: int, seconds: float) -> None:
+def _log(scope: Scope, status: int, taken: Footprint, seconds: float) -> None:
     path: str = scope["path"]
     level = logging.DEBUG if path.startswith(_QUIET) else logging.INFO
-    operation = scope.get("state", {}).get("operation")
-    fields = {"status": status, "duration_ms": round(seconds * 1000, 1)}
-    if operation is not None:
-        fields["operation"] = operation[:_MAX_NAME]
+    taken.operation = taken.operation or scope.get("state", {}).get("operation")
+    fields = {"status": status, **taken.fields(seconds)}
     logger.log(level, "%s %s", scope["method"], path, extra=fields)

@@ -29,6 +29,8 @@ class Settings(Bounds):
     prepared_statements: bool = True
     migrate: bool = True
     trusted_documents: Path | None = None
+    metrics: str = "local"
+    otel: bool = False
     grace: int = 3
     bootstrap_email: str = "admin@localhost"
     bootstrap_password: str | None = field(default=None, repr=False)
@@ -50,6 +52,8 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "prepared_statements": ("on", "off"),
     "migrate": ("on", "off"),
+    "metrics": ("local", "open", "off"),
+    "otel": ("on", "off"),
 }
 _RANGES = {
     "port": (0, 65_535),
@@ -82,6 +86,11 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """What a worker has to be started with, to have the same settings."""
     values = {name: getattr(settings, name) for name in VARIABLES}
     return {VARIABLES[name]: _text(value) for name, value in values.items() if value is not None}
+
+
+def traces_exporter(environment: Mapping[str, str] = os.environ) -> str:
+    """By the variable that OpenTelemetry has for it."""
+    return environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
 
 
 def inherited() -> dict[str, str]:

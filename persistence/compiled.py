@@ -1,10 +1,13 @@
 """Statements that are kept: compiled by Core once, and run on the driver itself."""
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 from sqlalchemy import CompoundSelect, Delete, Dialect, Insert, Select, Update
+
+from persistence.statements import Statements
 
 Read: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 Statement: TypeAlias = Read | Insert | Update | Delete
@@ -41,12 +44,19 @@ class Source(Protocol):
 class Transaction:
     """Kept statements, run one after the other on the driver itself."""
 
-    def __init__(self, driver: Driver, compiled: Callable[[Statement], Compiled]) -> None:
+    def __init__(
+        self, driver: Driver, compiled: Callable[[Statement], Compiled], statements: Statements
+    ) -> None:
         self._driver = driver
         self._compiled = compiled
+        self._statements = statements
 
     async def rows(
         self, statement: Statement, parameters: Mapping[str, Any]
     ) -> Sequence[asyncpg.Record]:
         compiled = self._compiled(statement)
-        return await self._driver.fetch(compiled.text, *compiled.arguments(parameters))
+        began = perf_counter()
+        try:
+            return await self._driver.fetch(compiled.text, *compiled.arguments(parameters))
+        finally:
+            self._statements.note(compiled.text, began)

@@ -13,12 +13,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 import orjson
-from sqlalchemy import (
-    event,
-    exc,
-    literal,
-    select,
-)
+from sqlalchemy import event, exc, literal, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,11 +24,13 @@ from domain.errors import Unavailable
 from persistence.address import driver_url
 from persistence.compiled import Compiled, Driver, Read, Statement, Transaction
 from persistence.outages import REFUSED, is_lost, translated_outages
+from persistence.statements import Statements
 
 Result = TypeVar("Result")
 
 _PATIENCE = 4.2  # seconds until a caller is told, waiting for a connection and a retry included
 _MARGIN = 0.3
+_LOOKS_FOR_US = "1000"  # milliseconds: a statement for a connection that was cut ends as soon
 _ONE = select(literal(1))
 
 
@@ -70,6 +67,8 @@ class Database:
         self._application_name = application_name
         self._distrusted = 0.0
         self._compiled: WeakKeyDictionary[Statement, Compiled] = WeakKeyDictionary()
+        self.statements = Statements()
+        self.waiting = 0  # for a connection
         self.engine = self._make_engine(pool_size)
         self._autocommit = self.engine
         if prepared_statements:
@@ -91,6 +90,7 @@ class Database:
         )
         event.listen(engine.sync_engine, "connect", _note_birth)
         event.listen(engine.sync_engine, "checkout", self._refuse_the_dead)
+        self.statements.follow(engine.sync_engine)
         return engine
 
     async def rows(
@@ -168,8 +168,12 @@ class Database:
         return rows
 
     async def _checked_out(self, deadline: float) -> PoolProxiedConnection:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await self.engine.raw_connection()
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self.engine.raw_connection()
+        finally:
+            self.waiting -= 1
 
     def _kept(self, statement: Statement) -> Compiled:
         compiled = self._compiled.get(statement)
@@ -186,7 +190,7 @@ class Database:
         cut = asyncio.get_running_loop().call_later(deadline - since, self._cut, driver, since)
         try:
             await driver.execute("BEGIN")
-            result = await work(Transaction(driver, self._kept))
+            result = await work(Transaction(driver, self._kept, self.statements))
             await driver.execute("COMMIT")
         except asyncpg.PostgresError:
             await _roll_back(connection, driver)
@@ -202,10 +206,14 @@ class Database:
     async def _fetch(
         self, driver: Driver, text: str, arguments: Sequence[object], seconds: float
     ) -> Sequence[asyncpg.Record]:
-        if self._prepared_statements:
-            return await driver.fetch(text, *arguments, timeout=seconds)
-        async with asyncio.timeout(seconds), driver.transaction(readonly=True):
-            return await driver.fetch(text, *arguments)  # not parted by pgbouncer between its steps
+        began = time.perf_counter()
+        try:
+            if self._prepared_statements:
+                return await driver.fetch(text, *arguments, timeout=seconds)
+            async with asyncio.timeout(seconds), driver.transaction(readonly=True):
+                return await driver.fetch(text, *arguments)  # not parted by pgbouncer
+        finally:
+            self.statements.note(text, began)
 
     async def _read_new(
         self, deadline: float, statement: Read, parameters: Mapping[str, Any]
@@ -222,8 +230,12 @@ class Database:
         """Past its deadline the driver's connection is cut: a cancelled Core would first wait
         for the silent server to say goodbye."""
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                connection = await stack.enter_async_context(engine.connect())
+            self.waiting += 1
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    connection = await stack.enter_async_context(engine.connect())
+            finally:
+                self.waiting -= 1
             since = time.monotonic()
             driver = _driver_of(await connection.get_raw_connection())
             loop = asyncio.get_running_loop()
@@ -244,9 +256,12 @@ class Database:
 
     async def _connect(self) -> Driver:
         settings = {"application_name": self._application_name}
-        timeout = {"statement_timeout": str(round(self._statement_timeout * 1000))}
+        ends = {
+            "statement_timeout": str(round(self._statement_timeout * 1000)),
+            "client_connection_check_interval": _LOOKS_FOR_US,
+        }
         try:
-            return await self._connect_with(settings | timeout)
+            return await self._connect_with(settings | ends)
         except asyncpg.ProtocolViolationError:  # pgbouncer passes no such setting on
             return await self._connect_with(settings)
         except REFUSED as error:

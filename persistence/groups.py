@@ -7,6 +7,8 @@ writes a single call at once, a busy one makes larger groups by itself.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from time import perf_counter
 from typing import Generic, TypeVar
 
 from domain.errors import Unavailable
@@ -17,6 +19,8 @@ Answer = TypeVar("Answer")
 MOST = 500  # items that are written together
 ROOM = 10_000  # items that may wait
 PATIENCE = 4.5  # seconds until a caller is told
+
+OnFlush = Callable[[int, float], None]
 
 
 class _Call(Generic[Item, Answer]):
@@ -30,8 +34,13 @@ class _Call(Generic[Item, Answer]):
         self.answers = asyncio.get_running_loop().create_future()
 
 
+def _unheard(_size: int, _seconds: float) -> None:
+    pass
+
+
 class Group(Generic[Item, Answer]):
-    """`write` answers each item in order, after COMMIT; it may be called again with the same."""
+    """`write` answers each item in order, after COMMIT; it may be called again with the same.
+    `on_flush` hears how many items were written together and how long that took."""
 
     def __init__(
         self,
@@ -41,8 +50,10 @@ class Group(Generic[Item, Answer]):
         room: int = ROOM,
         flushers: int = 1,
         patience: float = PATIENCE,
+        on_flush: OnFlush = _unheard,
     ) -> None:
         self._write = write
+        self._on_flush = on_flush
         self._most = most
         self._room = room
         self._patience = patience
@@ -50,6 +61,11 @@ class Group(Generic[Item, Answer]):
         self._waiting = 0
         self._flushing: set[asyncio.Task[None]] = set()
         self._free = flushers
+
+    @property
+    def waiting(self) -> int:
+        """Items that are not yet being written."""
+        return self._waiting
 
     async def submit(self, items: Sequence[Item]) -> Sequence[Answer | Exception]:
         """Answers or what stands against them, item by item. Raises Unavailable at once where too
@@ -63,7 +79,7 @@ class Group(Generic[Item, Answer]):
         self._waiting += len(items)
         if self._free:
             self._free -= 1
-            flusher = asyncio.create_task(self._flush())
+            flusher = asyncio.create_task(self._flush(), context=Context())  # nobody's own work
             self._flushing.add(flusher)
             flusher.add_done_callback(self._flushing.discard)
         try:
@@ -80,7 +96,9 @@ class Group(Generic[Item, Answer]):
     async def _flush(self) -> None:
         try:
             while calls := self._taken():
-                answers = await self._answers([item for call in calls for item in call.items])
+                items, began = [item for call in calls for item in call.items], perf_counter()
+                answers = await self._answers(items)
+                self._on_flush(len(items), perf_counter() - began)
                 _hand_out(calls, answers)
         finally:
             self._free += 1

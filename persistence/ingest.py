@@ -3,6 +3,7 @@ lost to somebody else is told what is stored, which takes a new statement to see
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from domain.assignments import Assignment, NotAssigned
@@ -21,16 +22,26 @@ from persistence.recording import Written, record
 _Event = tuple[UUID, str, str]
 
 
-class Ingest:
-    """`listeners` hear of the experiments whose sums may have changed."""
+def _unheard(_group: str, _size: int, _seconds: float) -> None:
+    pass
 
-    def __init__(self, database: Database, *listeners: Callable[[Collection[UUID]], None]) -> None:
+
+class Ingest:
+    """`listeners` hear of the experiments whose sums may have changed, `on_flush` of each group
+    that was written: its name, its size and how many seconds it took."""
+
+    def __init__(
+        self,
+        database: Database,
+        *listeners: Callable[[Collection[UUID]], None],
+        on_flush: Callable[[str, int, float], None] = _unheard,
+    ) -> None:
         self._database = database
         self._listeners = listeners
-        self._questions = Group(self._find)
-        self._enrolments = Group(self._enrol)
-        self._conversions = Group(self._record)
-        self._events = Group(self._record)
+        self._questions = Group(self._find, on_flush=partial(on_flush, "questions"))
+        self._enrolments = Group(self._enrol, on_flush=partial(on_flush, "enrolments"))
+        self._conversions = Group(self._record, on_flush=partial(on_flush, "conversions"))
+        self._events = Group(self._record, on_flush=partial(on_flush, "events"))
 
     async def find(self, users: Sequence[User]) -> Sequence[Outcome[Assignment | None]]:
         return await self._questions.submit(users)
@@ -43,6 +54,15 @@ class Ingest:
 
     async def track(self, reports: Sequence[Report]) -> Sequence[Outcome[Recorded]]:
         return await self._events.submit(reports)
+
+    def waiting(self) -> Mapping[str, int]:
+        """How long the queue of each group is."""
+        return {
+            "questions": self._questions.waiting,
+            "enrolments": self._enrolments.waiting,
+            "conversions": self._conversions.waiting,
+            "events": self._events.waiting,
+        }
 
     async def drain(self) -> None:
         for group in (self._questions, self._enrolments, self._conversions, self._events):

@@ -22,6 +22,7 @@ from domain.projects import Project
 from graphql_api import logs
 from graphql_api.context import Services
 from graphql_api.endpoints import Endpoints
+from graphql_api.observation import Observation
 from graphql_api.request_log import RequestLog
 from graphql_api.settings import Settings
 from persistence.engine import Database
@@ -53,7 +54,7 @@ def broken(app: Starlette, project: Project) -> Graph:
         stores=replace(whole.stores, experiments=experiments, variants=variants),
         authoring=Authoring(experiments, variants, lambda: NOON),
     )
-    graphql = Endpoints(services, Settings()).graphql
+    graphql = Endpoints(services, Settings(), Observation()).graphql
     routes = [Route("/graphql", graphql, methods=["GET", "POST"])]
     bare = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
     return Graph(httpx.ASGITransport(bare, raise_app_exceptions=False), SERVER_KEY)
