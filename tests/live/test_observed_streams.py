@@ -111,10 +111,10 @@ async def test_streams_are_counted_while_they_are_open(server: Running) -> None:
         server.talking() as other,
         server.http.stream("POST", "/graphql", json=body, headers=STREAM) as response,
     ):
+        await anext(response.aiter_text())
         for socket in (one, other):
             await socket.subscribe(STATS, name="colour")
             await socket.value()
-        await anext(response.aiter_text())
         counted = await scraped(server)
 
     open_by = {
