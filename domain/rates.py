@@ -44,6 +44,9 @@ class Buckets:
         self._seconds = seconds
         self._used: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._used)
+
     def charge(self, whose: Hashable, rate: Rate, cost: int) -> Balance:
         """Raises CostExhausted, and then charges nothing."""
         used = self._level(whose, rate)

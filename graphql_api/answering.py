@@ -10,6 +10,8 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 import uvloop
@@ -17,6 +19,7 @@ from starlette.applications import Starlette
 
 from graphql_api import app, logs, wire
 from graphql_api.endpoints import Endpoints
+from graphql_api.heads import Http
 from graphql_api.settings import Settings, from_environment
 from graphql_api.start_faults import START_FAULTS, in_words
 from graphql_api.wire import Wire
@@ -127,7 +130,7 @@ async def answer(
 def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=cast(Any, partial(Http, settings.arrival_time)),
         ws=Wire,
         ws_max_size=settings.max_message,
         ws_ping_interval=wire.PING_EVERY,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
+    max_document: int = 2**17  # characters; the rest of a body are variables
     max_tokens: int = 2_000
     max_depth: int = 12
     max_aliases: int = 30
@@ -15,6 +16,7 @@ class Bounds:
     max_page: int = 100
     max_errors: int = 5
     max_body: int = 2**20  # bytes
+    arrival_time: int = 20  # seconds for what precedes the body, and again for the body
     max_message: int = 2**16
     max_operations: int = 100  # of one WebSocket, at once
     connections: int = 20_000  # that stay open

@@ -1,5 +1,6 @@
 """What a client asks, out of an HTTP request: GraphQL over HTTP, sections 5 and 6."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from typing import Any
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+
+from graphql_api.bounds import Bounds
 
 COST_HEADER = "x-graphql-cost"
 _LONG_NUMBER = re.compile(rb"\d{19}")  # orjson would make a float of an integer beyond 64 bits
@@ -27,13 +30,13 @@ class Asked:
     shows_cost: bool = False
 
 
-async def read(request: Request, max_body: int) -> Asked:
+async def read(request: Request, bounds: Bounds) -> Asked:
     """Raises HTTPException, with a sentence, for what is no GraphQL request."""
     if request.method != "POST":
         found = _parameters(request)
     else:
         _check_type(request.headers.get("content-type", ""))
-        found = asked(parsed("the body", await _body(request, max_body)))
+        found = asked(parsed("the body", await _body(request, bounds)))
     return replace(found, shows_cost=True) if COST_HEADER in request.headers else found
 
 
@@ -55,7 +58,17 @@ def _check_type(header: str) -> None:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "send it encoded as UTF-8")
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, bounds: Bounds) -> bytes:
+    """Who sends it drop by drop is not waited for."""
+    try:
+        async with asyncio.timeout(bounds.arrival_time):
+            return await _received(request, bounds.max_body)
+    except TimeoutError:
+        message = f"the body did not arrive within {bounds.arrival_time} s"
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, message) from None
+
+
+async def _received(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

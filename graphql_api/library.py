@@ -4,13 +4,16 @@ The last ones are kept, parsed and weighed."""
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    Source,
     parse,
     validate,
 )
@@ -21,7 +24,33 @@ from graphql_api.limits import LimitPassed, weighed
 from graphql_api.weighing import Weight
 
 _KEPT = 1_000  # documents
-_KEPT_TEXT = 10_000  # characters
+_KEPT_TEXT = 1_000_000  # characters in all; parsed, each takes about a hundred bytes
+_LONGEST_KEPT = 10_000
+
+Value = TypeVar("Value")
+
+
+class Shelf(Generic[Value]):
+    """What was used last, by its name; there is room for so many entries and characters."""
+
+    def __init__(self, entries: int, characters: int) -> None:
+        self._entries = entries
+        self._room = characters
+        self._kept: OrderedDict[str, tuple[Value, int]] = OrderedDict()
+
+    def get(self, name: str) -> Value | None:
+        if name not in self._kept:
+            return None
+        self._kept.move_to_end(name)
+        return self._kept[name][0]
+
+    def put(self, name: str, value: Value, size: int) -> None:
+        _, before = self._kept.pop(name, (None, 0))
+        self._kept[name] = value, size
+        self._room += before - size
+        while len(self._kept) > self._entries or self._room < 0:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self._room += freed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +84,11 @@ class Library:
         self._bounds = bounds
         self._is_open = is_open
         self._rules = (*specified_rules, *(() if is_open else (NoSchemaIntrospectionCustomRule,)))
-        self._kept: OrderedDict[str, Entry] = OrderedDict()
+        self._kept: Shelf[Entry] = Shelf(_KEPT, _KEPT_TEXT)
         self._latest = "", DocumentNode()
 
     def known(self, text: str) -> Entry | None:
-        found = self._kept.get(text)
-        if found is not None:
-            self._kept.move_to_end(text)
-        return found
+        return self._kept.get(text)
 
     def document(self, text: str) -> DocumentNode:
         """Raises GraphQLError."""
@@ -70,8 +96,15 @@ class Library:
         if known is not None:
             return known.document
         if self._latest[0] != text:  # it is asked for what it is, and then run
-            self._latest = text, parse(text, max_tokens=self._bounds.max_tokens)
+            self._latest = text, self._parsed(text)
         return self._latest[1]
+
+    def _parsed(self, text: str) -> DocumentNode:
+        most = self._bounds.max_document
+        if len(text) > most:
+            said = f"the document has {len(text)} characters, at most {most} are allowed"
+            raise GraphQLSyntaxError(Source(""), 0, said)
+        return parse(text, max_tokens=self._bounds.max_tokens)
 
     def checked(
         self, schema: GraphQLSchema, text: str, document: DocumentNode
@@ -91,14 +124,9 @@ class Library:
         if found:
             return None, found[: self._bounds.max_errors]
         entry = Entry(document, weights, _operations(document))
-        self._keep(text, entry)
+        if len(text) <= _LONGEST_KEPT:
+            self._kept.put(text, entry, len(text))
         return entry, ()
-
-    def _keep(self, text: str, entry: Entry) -> None:
-        if len(text) <= _KEPT_TEXT:
-            self._kept[text] = entry
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
 
 
 def _operations(document: DocumentNode) -> Mapping[str | None, Named]:

@@ -21,15 +21,19 @@ def weighed(
 ) -> dict[str | None, Weight]:
     """Each operation by its name. Raises LimitPassed, naming the limit."""
     weigher, found = Weigher(schema, document, bounds.max_page), {}
-    for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode):
-            try:
-                weight = weigher.weigh(node)
-            except NestedTooDeeply:
-                raise LimitPassed("selections are nested too deeply") from None
-            for fault in _passed(node, weight, bounds):
-                raise LimitPassed(fault)
-            found[node.name.value if node.name else None] = weight
+    nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    try:
+        weights = [weigher.weigh(node) for node in nodes]
+        comparisons = sum(each.comparisons for each in (*weights, *weigher.unspread()))
+    except NestedTooDeeply:
+        raise LimitPassed("selections are nested too deeply") from None
+    for node, weight in zip(nodes, weights, strict=True):
+        for fault in _passed(node, weight, bounds):
+            raise LimitPassed(fault)
+        found[node.name.value if node.name else None] = weight
+    if comparisons > bounds.max_comparisons:
+        name = "comparisons of fields with the same name"
+        raise LimitPassed(_said(name, comparisons, bounds.max_comparisons, "document"))
     return found
 
 
@@ -43,16 +47,14 @@ def _passed(node: OperationDefinitionNode, weight: Weight, bounds: Bounds) -> It
         "depth": (weight.depth, bounds.max_depth),
         "aliases": (weight.aliases, bounds.max_aliases),
         "directives": (weight.directives, bounds.max_directives),
-        "comparisons of fields with the same name": (weight.comparisons, bounds.max_comparisons),
     }
     if node.operation is OperationType.MUTATION:
-        roots = sum(count for count, _ in weight.names.values())
-        sizes["root fields in a mutation"] = (roots, bounds.max_mutations)
+        sizes["root fields in a mutation"] = (weight.fields, bounds.max_mutations)
     for name, (size, most) in sizes.items():
         if size > most:
             yield _said(name, size, most)
 
 
-def _said(name: str, size: int, most: int) -> str:
+def _said(name: str, size: int, most: int, whole: str = "operation") -> str:
     shown = size if size < 10**9 else "more than 10^9"
-    return f"limit of {name}: this operation has {shown}, at most {most} are allowed"
+    return f"limit of {name}: this {whole} has {shown}, at most {most} are allowed"

@@ -18,6 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from domain.access import Throttled
 from domain.rates import UNCHARGED, Balance
+from graphql_api.batches import ended_together
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.edge import Edge
@@ -83,13 +84,14 @@ class Operations:
         seconds = self._edge.bounds.operation_time
         try:
             async with asyncio.timeout(seconds):
-                result = await self._schema.execute(
-                    asked.query,
-                    asked.variables,
-                    context,
-                    operation_name=asked.operation_name,
-                    allowed_operation_types=allowed,
-                )
+                with ended_together():
+                    result = await self._schema.execute(
+                        asked.query,
+                        asked.variables,
+                        context,
+                        operation_name=asked.operation_name,
+                        allowed_operation_types=allowed,
+                    )
         except CannotGetOperationTypeError as refusal:
             return _refused(HTTPStatus.BAD_REQUEST, refusal.as_http_error_reason())
         except InvalidOperationTypeError as refusal:

@@ -2,7 +2,6 @@
 and those that an operator trusts."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,12 @@ import orjson
 
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode
+from graphql_api.library import Shelf
 from graphql_api.settings import WrongSetting
 
 _KEPT = 2_000
-_KEPT_TEXT = 16_384  # characters
+_KEPT_TEXT = 8_000_000  # characters in all
+_LONGEST_KEPT = 16_384
 _PREFIX = "sha256:"
 
 
@@ -30,7 +31,7 @@ class Persisted:
     def __init__(self, trusted: Mapping[str, str] | None = None) -> None:
         self._trusted = trusted
         self._texts = frozenset((trusted or {}).values())
-        self._known: OrderedDict[str, str] = OrderedDict()
+        self._known: Shelf[str] = Shelf(_KEPT, _KEPT_TEXT)
 
     def resolved(self, asked: Asked) -> Asked:
         """With its text. Raises NotPersisted."""
@@ -43,7 +44,8 @@ class Persisted:
             return replace(asked, query=self._recalled(name))
         if _hash(asked.query) != name:
             raise NotPersisted(FaultCode.BAD_USER_INPUT, "the hash is not that of the document")
-        self._keep(name, asked.query)
+        if len(asked.query) <= _LONGEST_KEPT:
+            self._known.put(name, asked.query, len(asked.query))
         return asked
 
     def _trusted_one(self, asked: Asked, trusted: Mapping[str, str]) -> Asked:
@@ -58,16 +60,10 @@ class Persisted:
         return replace(asked, query=trusted[name])
 
     def _recalled(self, hash: str) -> str:
-        if hash not in self._known:
+        found = self._known.get(hash)
+        if found is None:
             raise _unknown()
-        self._known.move_to_end(hash)
-        return self._known[hash]
-
-    def _keep(self, hash: str, text: str) -> None:
-        if len(text) <= _KEPT_TEXT:
-            self._known[hash] = text
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+        return found
 
 
 def read_manifest(path: Path) -> Mapping[str, str]:
@@ -80,9 +76,11 @@ def read_manifest(path: Path) -> Mapping[str, str]:
         raise _wrong(path, "it is no JSON") from None
     if isinstance(found, dict) and isinstance(listed := found.get("operations"), list):
         found = {_text(each, "id"): _text(each, "body") for each in listed}
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+    entries = found.items() if isinstance(found, dict) else [(None, None)]
+    if not all(isinstance(part, str) and part for entry in entries for part in entry):
         raise _wrong(path, "it must be an object of documents by their ids")
-    return found | {_hash(text): text for text in found.values()}
+    manifest: Mapping[str, str] = {**{_hash(text): text for text in found.values()}, **found}
+    return manifest
 
 
 def _hash(text: str) -> str:

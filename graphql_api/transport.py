@@ -47,7 +47,7 @@ class GraphQLEndpoint:
         is_open: bool,
     ) -> None:
         self._operations = streams.operations
-        self._max_body = streams.bounds.max_body
+        self._bounds = streams.bounds
         self._make_context = make_context
         self._events = events
         self._is_open = is_open
@@ -57,7 +57,7 @@ class GraphQLEndpoint:
             return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
         try:
             media_types = _negotiated(request.headers.get("accept", "*/*"))
-            asked = await documents.read(request, self._max_body)
+            asked = await documents.read(request, self._bounds)
         except HTTPException as refusal:
             return refused(refusal.status_code, FaultCode.BAD_USER_INPUT, refusal.detail)
         except ClientDisconnect:
@@ -69,19 +69,25 @@ class GraphQLEndpoint:
             return answered(media_types[0], _not_persisted(refusal))
 
     async def _answer(self, asked: Asked, request: Request, media_types: Sequence[str]) -> Response:
-        allowed = _OPERATIONS[request.method]
-        if media_types[-1] == EVENTS and (
-            len(media_types) == 1 or self._operations.is_subscription(asked)
-        ):
-            return await self._events.answer(asked, request, allowed)
-        work = self._operations.run(asked, self._make_context(request), allowed)
-        if self._operations.kind(asked) is not Kind.QUERY:
-            return answered(media_types[0], await work)  # a change is not left half way
+        kind = self._operations.kind(asked)
+        is_stream = media_types[-1] == EVENTS and (
+            len(media_types) == 1 or kind is Kind.SUBSCRIPTION
+        )
+        work = self._stream if is_stream else self._run
+        if kind is not Kind.QUERY:
+            return await work(asked, request, media_types[0])  # a change is not left half way
         try:
             async with while_connected(request):
-                return answered(media_types[0], await work)
+                return await work(asked, request, media_types[0])
         except ClientDisconnect:
             return Response(status_code=_CLIENT_CLOSED)
+
+    async def _run(self, asked: Asked, request: Request, media_type: str) -> Response:
+        allowed, context = _OPERATIONS[request.method], self._make_context(request)
+        return answered(media_type, await self._operations.run(asked, context, allowed))
+
+    async def _stream(self, asked: Asked, request: Request, _: str) -> Response:
+        return await self._events.answer(asked, request, _OPERATIONS[request.method])
 
 
 def _not_persisted(refusal: NotPersisted) -> Answer:

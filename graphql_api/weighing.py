@@ -1,7 +1,7 @@
 """How large a document is, found in one pass over its text: every fragment is looked at once,
 however often it is spread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +29,9 @@ from domain.snapshots import MOST_POINTS
 from domain.tracking import MAX_BATCH
 
 _NESTED = 100  # selections in selections; beyond it a walk could exhaust the stack
+_MOST_DIGITS = 10
 _POINTS = 100  # of a history that is not told how many
+_SPREADS = "..."  # fragments are compared with each other, as fields of one name are
 _OWN_COST = {"results": 10, "resultsHistory": 10, "experimentStats": 10}  # they are computed
 
 
@@ -44,10 +46,11 @@ class Times:
     values: Sequence[ValueNode]
     default: int
     most: int  # beyond it the operation is refused anyway
-    path: Sequence[str] = ()  # into the value
+    size: Callable[[object], int | None]  # of an argument
+    path: Sequence[str] = ()  # into the argument
 
     def told(self, variables: Mapping[str, Any]) -> int:
-        found = (_size(_plain(value, self.path, variables)) for value in self.values)
+        found = (self.size(_plain(value, self.path, variables)) for value in self.values)
         sizes = [size for size in found if size is not None]
         return min(max(sizes), self.most) if sizes else self.default
 
@@ -56,21 +59,27 @@ class Times:
 class Weight:
     """Of a selection set, with all that hangs on it. `names` are its response names: how often
     each is selected, and how many comparisons it takes to see that what hangs on it can be merged.
-    `parts` are priced once for all places that spread them."""
+    `parts` are priced once for all places that spread them. `defaults` are those of variables."""
 
+    nesting: int = 0
     depth: int = 0
     aliases: int = 0
     directives: int = 0
     names: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     cost: int = 0
     parts: tuple["tuple[Times | None, Weight]", ...] = ()
+    defaults: Mapping[str, ValueNode] = field(default_factory=dict)
 
     @property
     def comparisons(self) -> int:
         return sum(count * count * each for count, each in self.names.values())
 
+    @property
+    def fields(self) -> int:
+        return sum(count for name, (count, _) in self.names.items() if name != _SPREADS)
+
     def price(self, variables: Mapping[str, Any]) -> int:
-        return _price(self, variables, {})
+        return _price(self, {**self.defaults, **variables}, {})
 
 
 _NOTHING = Weight()
@@ -103,12 +112,25 @@ class Weigher:
         """Raises NestedTooDeeply."""
         root = self._schema.get_root_type(operation.operation)
         whole = self._selections(root, operation.selection_set, 0)
-        return _marked(whole, operation.directives)
+        defaults = {
+            each.variable.name.value: each.default_value
+            for each in operation.variable_definitions or ()
+            if each.default_value is not None
+        }
+        return replace(_marked(whole, operation.directives), defaults=defaults)
+
+    def unspread(self) -> Sequence[Weight]:
+        """Of fragments that no operation spreads, which takes as long to see. Raises
+        NestedTooDeeply."""
+        return [self._fragment(name, 0) for name in self._fragments if name not in self._weighed]
 
     def _selections(self, parent: Any, selected: SelectionSetNode, nesting: int) -> Weight:
         if nesting > _NESTED:
             raise NestedTooDeeply
-        return _joined([self._weight(parent, node, nesting + 1) for node in selected.selections])
+        whole = _joined([self._weight(parent, node, nesting + 1) for node in selected.selections])
+        if whole.nesting > _NESTED:  # by a fragment that was weighed before
+            raise NestedTooDeeply
+        return whole
 
     def _weight(self, parent: Any, node: SelectionNode, nesting: int) -> Weight:
         match node:
@@ -120,7 +142,10 @@ class Weigher:
                 inside = self._selections(kind, node.selection_set, nesting)
                 return _marked(inside, node.directives)
             case FragmentSpreadNode():
-                return _marked(self._fragment(node.name.value, nesting), node.directives)
+                inside = self._fragment(node.name.value, nesting)
+                count, _ = inside.names.get(_SPREADS, (0, 1))
+                names = {**inside.names, _SPREADS: (count + 1, 1)}
+                return _marked(replace(inside, names=names), node.directives)
             case _:
                 raise TypeError(f"{node.kind} is no selection")
 
@@ -141,6 +166,7 @@ class Weigher:
             below = self._selections(kind, node.selection_set, nesting)
         response = name if alias is None else alias.value
         return Weight(
+            nesting=below.nesting,
             depth=0 if name.startswith("__") else below.depth + 1,  # a rule of its own bounds it
             aliases=below.aliases + (alias is not None),
             directives=below.directives + len(node.directives or ()),
@@ -154,14 +180,15 @@ class Weigher:
         given = {each.name.value: each.value for each in node.arguments or ()}
         if isinstance(kind, GraphQLObjectType) and kind.name.endswith("Connection"):
             sizes = [given[name] for name in ("first", "last") if name in given]
-            return Times(sizes, min(DEFAULT_SIZE, self._page), self._page)
+            return Times(sizes, min(DEFAULT_SIZE, self._page), self._page, _number)
         name = node.name.value
         if name == "resultsHistory":
-            return Times([given["points"]] if "points" in given else [], _POINTS, MOST_POINTS)
+            points = [given["points"]] if "points" in given else []
+            return Times(points, _POINTS, MOST_POINTS, _number)
         if name == "nodes" and "ids" in given:
-            return Times([given["ids"]], 1, MAX_BATCH)
+            return Times([given["ids"]], 1, MAX_BATCH, _length)
         if name.endswith("Batch") and "input" in given:
-            return Times([given["input"]], 1, MAX_BATCH, ("items",))
+            return Times([given["input"]], 1, MAX_BATCH, _length, ("items",))
         return None
 
 
@@ -172,6 +199,7 @@ def _joined(weights: Sequence[Weight]) -> Weight:
             before, most = names.get(name, (0, 1))
             names[name] = before + count, max(most, comparisons)
     return Weight(
+        nesting=1 + max((each.nesting for each in weights), default=0),
         depth=max((each.depth for each in weights), default=0),
         aliases=sum(each.aliases for each in weights),
         directives=sum(each.directives for each in weights),
@@ -184,10 +212,13 @@ def _marked(weight: Weight, directives: Sequence[object] | None) -> Weight:
     return replace(weight, directives=weight.directives + len(directives)) if directives else weight
 
 
-def _size(value: object) -> int | None:
-    if isinstance(value, list | tuple):
-        return len(value)
-    return value if isinstance(value, int) and value >= 0 else None
+def _length(value: object) -> int | None:
+    return len(value) if isinstance(value, list | tuple) else None
+
+
+def _number(value: object) -> int | None:
+    """JSON's 100.0 is an Int as well."""
+    return int(value) if isinstance(value, int | float) and value >= 0 else None
 
 
 def _plain(node: ValueNode | None, path: Sequence[str], variables: Mapping[str, Any]) -> object:
@@ -195,6 +226,8 @@ def _plain(node: ValueNode | None, path: Sequence[str], variables: Mapping[str, 
     match node:
         case VariableNode():
             found = variables.get(node.name.value)
+            if isinstance(found, ValueNode):  # a default
+                return _plain(found, path, {})
             for name in path:
                 found = found.get(name) if isinstance(found, Mapping) else None
             return found
@@ -203,7 +236,7 @@ def _plain(node: ValueNode | None, path: Sequence[str], variables: Mapping[str, 
             return _plain(next(inside, None), path[1:], variables)
         case ListValueNode():
             return node.values
-        case IntValueNode():
+        case IntValueNode() if len(node.value) <= _MOST_DIGITS:
             return int(node.value)
         case _:
             return None

@@ -76,6 +76,7 @@ ENTRIES = {
     "ExperimentConnection": "{ experiments { $field } }",
     "ExperimentEdge": "{ experiments { edges { $field } } }",
     "ExperimentCount": "{ experimentCounts { $field } }",
+    "RateLimit": "{ rateLimit { $field } }",
     "PageInfo": "{ activeExperiments { assignments { pageInfo { $field } } } }",
     "Viewer": "{ viewer { $field } }",
     "Project": _NODE % ("Project", "Project"),

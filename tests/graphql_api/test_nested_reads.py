@@ -116,8 +116,8 @@ async def test_all_edges_lead_back_to_where_they_came_from(app: Starlette, graph
     rows = await populate(app, experiments=2, variants=2, assignments=2, metrics=2)
 
     answer = await graph(
-        """{ experiments { nodes { id variants { id experiment { id } assignments { nodes { id
-        experiment { id } variant { id } metrics { nodes {
+        """{ experiments { nodes { id variants { id experiment { id } assignments(first: 9) {
+        nodes { id experiment { id } variant { id } metrics(first: 9) { nodes {
         experiment { id } variant { id } assignment { id } } } } } } } } }"""
     )
 

@@ -27,6 +27,7 @@ AS_OF = """query ($at: DateTime) {
 HISTORY = """query ($from: DateTime, $to: DateTime, $points: Int! = 100) {
     experiment(by: {name: "checkout"}) {
         resultsHistory(from: $from, to: $to, points: $points) { ...Found } } }"""
+REVISIONS = HISTORY.replace("...Found", "revision")
 A_MOMENT = timedelta(microseconds=1)
 
 
@@ -199,9 +200,9 @@ async def test_a_history_has_as_many_points_as_are_asked_for(
 ) -> None:
     asked = (1, 2, 3, 9, 10, 500)
 
-    found = [await history(graph, points=points) for points in asked]
+    found = [(await graph(REVISIONS, points=points))["experiment"] for points in asked]
 
-    numbers = [[one["revision"] for one in each] for each in found]
+    numbers = [[one["revision"] for one in each["resultsHistory"]] for each in found]
     assert numbers[:3] == [[9], [2, 9], [2, 5, 9]]
     assert numbers[3:] == [[2, 2, 3, 4, 5, 6, 7, 8, 9]] * 3
 
@@ -210,7 +211,7 @@ async def test_a_history_has_as_many_points_as_are_asked_for(
 async def test_fewer_or_more_points_are_refused(graph: Graph, points: int) -> None:
     await draft(graph)
 
-    [error] = await graph.errors(HISTORY + FOUND, points=points)
+    [error] = await graph.errors(REVISIONS, points=points)
 
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["message"] == f"points is {points}: it must be from 1 to 500"

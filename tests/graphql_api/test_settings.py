@@ -1,7 +1,9 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from graphql_api.bounds import Bounds
 from graphql_api.settings import (
     Settings,
     WrongSetting,
@@ -130,3 +132,24 @@ def test_a_misspelt_variable_is_pointed_out() -> None:
         "ABGRAPH_PROT is not a setting of abgraph and changes nothing: is ABGRAPH_PORT meant?",
         "ABGRAPH_X is not a setting of abgraph and changes nothing",
     ]
+
+
+@pytest.mark.parametrize("bound", [bound.name for bound in fields(Bounds)])
+def test_each_bound_is_a_setting(bound: str) -> None:
+    variable = f"ABGRAPH_{bound.upper()}"
+
+    chosen = from_environment({variable: "7"})
+    with pytest.raises(WrongSetting) as refused:
+        from_environment({variable: "0"})
+
+    assert getattr(chosen, bound) == 7
+    assert str(refused.value) == (
+        f"{variable} is '0': it must be a whole number from 1 to 999999999"
+    )
+
+
+def test_trusted_documents_are_named_by_a_path() -> None:
+    settings = from_environment({"ABGRAPH_TRUSTED_DOCUMENTS": "/srv/manifest.json"})
+
+    assert settings.trusted_documents == Path("/srv/manifest.json")
+    assert from_environment(as_environment(settings)) == settings

@@ -111,7 +111,8 @@ async def test_streams_are_counted_while_they_are_open(server: Running) -> None:
         server.talking() as other,
         server.http.stream("POST", "/graphql", json=body, headers=STREAM) as response,
     ):
-        await anext(response.aiter_text())
+        chunks = response.aiter_text()  # who lets go of it closes the stream
+        await anext(chunks)
         for socket in (one, other):
             await socket.subscribe(STATS, name="colour")
             await socket.value()
