@@ -1,6 +1,7 @@
 """Where a request comes from. Pages of other origins may talk to us where a key names them."""
 
 from http import HTTPStatus
+from ipaddress import IPv4Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
@@ -12,14 +13,26 @@ from domain.keys import ANY_ORIGIN
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "authorization, content-type, accept, x-request-id",
+    "Access-Control-Allow-Headers": (
+        "authorization, content-type, accept, x-request-id, x-graphql-cost"
+    ),
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = {"Access-Control-Expose-Headers": "x-request-id, retry-after"}
 
 
 def address_of(request: HTTPConnection) -> str:
-    return request.client.host if request.client else "unknown"
+    """Of IPv6 the network: whoever has one address has 2^64."""
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
 
 
 def foreign_origin(request: HTTPConnection) -> str | None:

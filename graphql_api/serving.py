@@ -22,7 +22,13 @@ from domain.setup import Beginning
 from graphql_api import app
 from graphql_api.answering import Stopping, answer
 from graphql_api.endpoints import LONGEST_LEAVE
-from graphql_api.settings import Settings, WrongSetting, as_environment, inherited
+from graphql_api.settings import (
+    VARIABLES,
+    Settings,
+    WrongSetting,
+    as_environment,
+    inherited,
+)
 
 logger = logging.getLogger("abgraph")
 
@@ -41,6 +47,7 @@ async def serve(settings: Settings) -> None:
     stopping = Stopping()
     _admit_many()
     _refuse_too_many_connections(settings)
+    _refuse_small_buckets(settings)
     with suppress(asyncio.CancelledError), _listening(settings) as listener:
         ready = _announcement(settings, listener)
         logger.info("%s", _whereabouts(settings))
@@ -65,6 +72,16 @@ def _refuse_too_many_connections(settings: Settings) -> None:
             f"is {settings.pool_size}: {settings.workers} server processes would take {wanted} "
             f"connections, and the embedded PostgreSQL admits {_EMBEDDED_ADMITS}",
         )
+
+
+def _refuse_small_buckets(settings: Settings) -> None:
+    """What costs more than a bucket holds could never be had."""
+    for name in ("rate_burst", "anonymous_burst"):
+        if (size := getattr(settings, name)) < settings.max_cost:
+            reason = (
+                f"is {size}: it must be ABGRAPH_MAX_COST at least, which is {settings.max_cost}"
+            )
+            raise WrongSetting(VARIABLES[name], reason)
 
 
 @contextmanager
