@@ -14,13 +14,12 @@ from weakref import WeakKeyDictionary
 import asyncpg
 import orjson
 from sqlalchemy import event, exc, literal, select
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import Unavailable
+from persistence import dialect
 from persistence.address import driver_url
 from persistence.compiled import Compiled, Driver, Read, Statement, Transaction
 from persistence.outages import REFUSED, is_lost, translated_outages
@@ -32,21 +31,6 @@ _PATIENCE = 4.2  # seconds until a caller is told, waiting for a connection and 
 _MARGIN = 0.3
 _LOOKS_FOR_US = "1000"  # milliseconds: a statement for a connection that was cut ends as soon
 _ONE = select(literal(1))
-
-
-class _Dialect(PGDialect_asyncpg):
-    """Leaves JSON as the text it arrives as: a model parses it where it makes the entity."""
-
-    supports_statement_cache = True
-
-    async def setup_asyncpg_json_codec(self, conn: object) -> None:
-        pass
-
-    async def setup_asyncpg_jsonb_codec(self, conn: object) -> None:
-        pass
-
-
-registry.register("postgresql.abgraph", __name__, "_Dialect")
 
 
 class Database:
@@ -79,7 +63,7 @@ class Database:
         if not self._prepared_statements:
             arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
         engine = create_async_engine(
-            "postgresql+abgraph://",
+            f"{dialect.NAME}://",
             connect_args=arguments,
             pool_size=pool_size,
             max_overflow=0,
