@@ -101,7 +101,7 @@ class Loaders:
         self.experiment = one("experiment", partial(experiments.by_ids, project))
         self.experiment_by_name = one("experiment_by_name", partial(experiments.by_names, project))
         self.phases_by_experiment = many(
-            "phases_by_experiment", partial(experiments.phases_by_experiment, project)
+            "phases", partial(experiments.phases_by_experiment, project)
         )
         self.variant = one("variant", partial(variants.by_ids, project))
         self.variants_by_experiment = many(
@@ -126,13 +126,10 @@ class Loaders:
         self.user = one("user", partial(stores.people.by_ids, project))
         self.members = many("members", partial(_own, stores.people.members, project))
         self.api_key = one("api_key", partial(stores.keys.by_ids, project))
-        self.keys_of_project = many(
-            "keys_of_project", partial(_own, stores.keys.of_project, project)
-        )
+        self.keys_of_project = many("keys", partial(_own, stores.keys.of_project, project))
         self.audit_entry = one("audit_entry", partial(stores.audit.by_ids, project))
-        self.history: Pages[AuditEntry, AuditFilter] = Pages(
-            batches, "history", stores.audit, project
-        )
+        self.history: Pages[AuditEntry, AuditFilter]
+        self.history = Pages(batches, "history", stores.audit, project)
         self._root = _RootLists(batches, stores, project)
 
     async def results_as_of(
