@@ -29,7 +29,7 @@ test-browser: install ## run tracker.js in Chromium against a real server; needs
 	@$(call node_tests,tests/browser)
 
 soak: install .venv/gbstats ## the long forms of the tests about faults, load and chance; needs Python 3.11
-	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking tests/live tests/domain/analysis $(ARGS)
+	@ABGRAPH_SOAK=1 $(BIN)/pytest -q tests/tracking tests/live tests/fuzzing tests/domain/analysis $(ARGS)
 
 check: install ## lint, format, types, import contracts, schema.graphql and migrations
 	$(BIN)/ruff check
@@ -68,7 +68,7 @@ lock: install ## write requirements.lock from pyproject.toml; ARGS=--upgrade
 		--no-emit-trusted-host --strip-extras --allow-unsafe --no-header $(ARGS) -o requirements.lock pyproject.toml
 
 clean: ## remove .venv and every cache; the data in .abgraph stays
-	@rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache tests/*/node_modules
+	@rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/*/node_modules
 	@find . -name .abgraph -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is written last and holds the folder it was written in: an interrupted install, a copied or

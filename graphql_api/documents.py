@@ -85,6 +85,8 @@ def parsed(name: str, text: bytes) -> object:
         return json.loads(text) if _LONG_NUMBER.search(text) else value
     except ValueError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} is no valid JSON") from None
+    except RecursionError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} is nested too deeply") from None
 
 
 def asked(given: object) -> Asked:

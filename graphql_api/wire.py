@@ -9,7 +9,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-_TOO_MANY, _TOO_LARGE, _ABNORMAL = 1008, 1009, 1006
+_NO_TEXT, _TOO_MANY, _TOO_LARGE, _ABNORMAL = 1007, 1008, 1009, 1006
 
 PING_EVERY, PONG_WITHIN = 20.0, 20.0  # seconds
 _PIECE = 2**16  # a larger message is sent piece by piece, at the speed of who reads it
@@ -70,10 +70,12 @@ class Wire(WebSocketsSansIOProtocol):
             self._cut()
 
     def send_receive_event_to_app(self) -> None:
-        if self.queue.qsize() < _MOST_WAITING:
-            super().send_receive_event_to_app()
-        else:
+        if self.queue.qsize() >= _MOST_WAITING:
             self._fail(_TOO_MANY, "too many messages at once")
+        elif self.curr_msg_data_type == "text" and not _is_utf_8(b"".join(self.frames)):
+            self._fail(_NO_TEXT, "a text that is not UTF-8")  # uvicorn logs it as a fault of ours
+        else:
+            super().send_receive_event_to_app()
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -109,3 +111,11 @@ class Wire(WebSocketsSansIOProtocol):
             connection = self.transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             cast(Any, self.transport).abort()
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

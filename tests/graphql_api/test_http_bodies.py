@@ -44,6 +44,7 @@ async def test_a_body_in_another_charset_is_400(graph: Graph, charset: str) -> N
         (b"", "the body is no valid JSON"),
         (b"[[[", "the body is no valid JSON"),
         (b"[" * 200_000, "the body is no valid JSON"),
+        (b"[" * 1_000 + b"9" * 20 + b"]" * 1_000, "the body is nested too deeply"),
         (b'{"query": "{ __typename \xff }"}', "the body is no valid JSON"),
         (b'{"query": "{ a }", "variables": {"a": "\\ud800"}}', "the body is no valid JSON"),
         (b'{"query": "{ __typename }", "variables": {"a": NaN}}', "the body is no valid JSON"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 
 import pytest
 from websockets.frames import Close, Opcode
@@ -62,6 +63,16 @@ async def test_what_is_not_utf_8_closes_with_1007(server: Running) -> None:
         await socket.connection.send(b'{"type": "\xff"}', text=True)
 
         assert (await socket.closed())[0] == 1007
+
+
+async def test_what_is_not_utf_8_is_no_fault_of_ours(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.talking() as socket:
+        await socket.connection.send([b'{"type": "', b'\xff"}'], text=True)
+
+        assert await socket.closed() == (1007, "a text that is not UTF-8")
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize(

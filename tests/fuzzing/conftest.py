@@ -1,0 +1,3 @@
+from tests.live.conftest import prepared, server
+
+__all__ = ["prepared", "server"]
