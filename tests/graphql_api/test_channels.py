@@ -150,7 +150,7 @@ async def test_completion_is_the_last_value_and_then_the_end(crowd: Crowd) -> No
     await asyncio.sleep(5)
     crowd.sees(5)
     crowd.world.change(crowd.experiment, status=ExperimentStatus.COMPLETED)
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)  # there is a look in every second
 
     assert [reader.users for reader in readers] == [[0, 10]] * 3
     assert all(reader.is_complete for reader in readers)

@@ -137,7 +137,7 @@ async def test_a_browser_is_told_what_it_may_send(graph: Graph, shop_key: str) -
     assert told == {
         "allow-origin": SHOP,
         "allow-methods": "GET, POST",
-        "allow-headers": "authorization, content-type, accept, x-request-id",
+        "allow-headers": "authorization, content-type, accept, x-request-id, x-graphql-cost",
         "max-age": "600",
         "expose-headers": "x-request-id, retry-after",
     }
