@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from graphql import OperationType as Kind
 from starlette.exceptions import HTTPException
 from strawberry.types.graphql import OperationType
 
@@ -114,13 +115,14 @@ class Conversation:
             return await self._outbox.refuse(id, [fault(refusal.code, str(refusal))])
         letter = Letter(self._outbox, id, on_end=lambda: self._forget(id))
         self._sizes[id] = size
-        if self._streams.operations.is_subscription(asked):
-            self._follow(id, asked, letter)
-        else:
-            task = asyncio.create_task(self._answer(asked, letter))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            self._operations[id] = _both(letter.recall, task.cancel)
+        kind = self._streams.operations.kind(asked)
+        if kind is Kind.SUBSCRIPTION:
+            return self._follow(id, asked, letter)
+        task = asyncio.create_task(self._answer(asked, letter))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        is_change = kind is Kind.MUTATION  # which is not left half way
+        self._operations[id] = letter.recall if is_change else _both(letter.recall, task.cancel)
         return None
 
     def _excess(self, size: int) -> str | None:
@@ -142,6 +144,8 @@ class Conversation:
     async def _answer(self, asked: Asked, letter: Letter) -> None:
         """Of answers that wait to be read there are never more than a few."""
         async with self._turns:
+            if letter.is_recalled:
+                return
             request_id.set(uuid4().hex)
             context = self._streams.make_context(self._caller, self._address)
             try:

@@ -27,6 +27,7 @@ def configure(level: str, *, pretty: bool) -> None:
         logger.setLevel(logging.NOTSET)
         logger.propagate = name != "uvicorn.access"
     logging.getLogger("uvicorn.error").addFilter(_names_no_url)
+    logging.captureWarnings(capture=True)  # else they would stand between the lines as plain text
     logging.getLogger("alembic").setLevel(logging.WARNING)  # each revision is told once, by us
 
 

@@ -22,11 +22,11 @@ class Letter:
         self._on_end = on_end
         self._value: str | None = None
         self._ending: str | None = None
-        self._is_recalled = False
+        self.is_recalled = False
         self.sent = asyncio.Event()
 
     def next(self, payload: str) -> None:
-        if not self._is_recalled:
+        if not self.is_recalled:
             self._value = payload
             self._outbox.take(self)
 
@@ -47,7 +47,7 @@ class Letter:
 
     def recall(self) -> None:
         """Nobody waits for it any more."""
-        self._is_recalled = True
+        self.is_recalled = True
         self._value = self._ending = None
         self.sent.set()
 
@@ -63,7 +63,7 @@ class Letter:
         return ending
 
     def _end(self, frame: str) -> None:
-        if not self._is_recalled:
+        if not self.is_recalled:
             self._ending = frame
             self._outbox.take(self)
 

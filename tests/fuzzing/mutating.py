@@ -100,7 +100,7 @@ class Mutator:
             case 4 if isinstance(holder, dict):
                 holder[key + self._random.choice((" ", "s", "\0", "A"))] = holder.pop(key)
             case _:
-                holder[key] = self._random.choice(_NASTY_VALUES)
+                holder[key] = copy.deepcopy(self._random.choice(_NASTY_VALUES))
 
     def _with_nasty_json(self, value: Any) -> str:
         places = list(_places(value))

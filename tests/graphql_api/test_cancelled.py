@@ -155,3 +155,24 @@ async def test_connections_to_the_database_come_back(server: Running, database_u
 
     answers = await asyncio.gather(*(ask(server, COUNT) for _ in range(20)))
     assert [each.json() for each in answers] == [{"data": {"experiments": {"totalCount": 0}}}] * 20
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["the client goes", "it completes"])
+async def test_a_change_that_was_begun_over_a_socket_is_finished(
+    server: Running, database_url: str, goes: bool
+) -> None:
+    async with locked(database_url) as table:
+        async with server.connected() as socket:
+            await socket.begin(SERVER_KEY)
+            await socket.subscribe(CREATE)
+            await table.waiting(1, CREATES)
+            if not goes:
+                await socket.say({"type": "complete", "id": "1"})
+                await socket.say({"type": "ping"})
+                assert await socket.hear() == {"type": "pong"}
+        await table.release()
+
+    async with asyncio.timeout(SOON):
+        while (await server.graph(COUNT))["totalCount"] != 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert (await server.graph(COUNT))["totalCount"] == 1
