@@ -20,7 +20,7 @@ class Http(HttpToolsProtocol):
         self._received: int | None = 0  # bytes of a head; None between its end and the next
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._timer = self.loop.call_later(self._within, transport.close)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -148,8 +149,8 @@ async def _stay(asked: Asked, members: list[_Member], heard: Heard, *, is_silent
         if is_silent:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LITTLE)
         await loop.sock_connect(made, (address.host, address.port))
-        member = _Member(asked, is_silent=is_silent)
-        await loop.create_connection(lambda m=member: m, sock=made)  # type: ignore[misc]
+        made_member = partial(_Member, asked, is_silent=is_silent)
+        _, member = await loop.create_connection(made_member, sock=made)
         members.append(member)
         if is_silent:
             await _dropped(made)
