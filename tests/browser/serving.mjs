@@ -23,7 +23,7 @@ const COMPLETE =
   "mutation($i:ExperimentCompleteInput!){experimentComplete(input:$i){errors{path message}}}";
 const ASSIGN = "mutation($i:AssignInput!){assign(input:$i){variant{name} errors{path message}}}";
 const CONVERT = "mutation($i:ConvertInput!){convert(input:$i){errors{path message}}}";
-const ASSIGNMENTS = `query($name:String!){experiment(by:{name:$name}){assignments(first:100){nodes{
+const ASSIGNMENTS = `query($name:String!){experiment(by:{name:$name}){assignments(first:30){nodes{
   userId hasConverted conversionValue context variant{name}
   metrics(first:100){totalCount nodes{eventType eventValue eventTimestamp eventData}}}}}}`;
 const REVOKE = "mutation($i:ApiKeyInput!){apiKeyRevoke(input:$i){errors{path message}}}";

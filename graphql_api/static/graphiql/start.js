@@ -26,7 +26,7 @@ async function fetcher({ query, variables, operationName }, { headers } = {}) {
       "content-type": "application/json",
       ...headers,
     },
-    body: JSON.stringify({ query, variables, operationName }),
+    body: JSON.stringify({ query, variables, operationName: present(operationName, query) }),
     signal: control.signal,
   });
   if (!response.headers.get("content-type").startsWith("text/event-stream")) return response.json();
@@ -37,6 +37,11 @@ async function fetcher({ query, variables, operationName }, { headers } = {}) {
     return { done: true, value: undefined };
   };
   return found;
+}
+
+/** GraphiQL notices a moment later that the text has changed, and would name what is no more there. */
+function present(name, query) {
+  return new RegExp(`\\b(query|mutation|subscription)\\s+${name}\\b`).test(query) ? name : undefined;
 }
 
 async function* values(stream, signal) {
