@@ -9,6 +9,7 @@ import gc
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,7 @@ from benchmarks._server import KEY
 from domain.access import Caller
 from graphql_api.app import create_app
 from graphql_api.context import Context, Services
+from graphql_api.edge import Edge
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from graphql_api.wire import PING_EVERY, PONG_WITHIN
@@ -37,13 +39,14 @@ class _Stock(GraphQL[Context, None]):
     def __init__(self, services: Services, caller: Caller) -> None:
         super().__init__(schema, graphql_ide=None)
         self._services = services
+        self._edge = Edge(Settings(), time.monotonic, is_open=True)
         self._caller = caller
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
         """Of a connection, which here has one operation."""
-        return Context(self._services, self._caller, "")
+        return Context(self._services, self._edge, self._caller, "")
 
 
 class _Server(uvicorn.Server):
