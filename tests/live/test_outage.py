@@ -126,31 +126,19 @@ async def test_a_database_that_is_killed(
     await assert_they_see_what_is_new(server, watchers)
 
 
+@pytest.mark.parametrize(
+    ("asked", "every"), [(OTHER, {"every": 200}), (CHANGED, {})], ids=["alone", "joining others"]
+)
 async def test_who_subscribes_meanwhile_is_told_in_time(
-    server: Running, watchers: Watchers, postgres: Postgres
+    server: Running, watchers: Watchers, postgres: Postgres, asked: str, every: dict[str, int]
 ) -> None:
     with postgres.frozen():
         began = time.monotonic()
-        await watchers.changed.subscribe(OTHER, id="2", name="colour", every=200)
-        refusal = await watchers.changed.hear()
-        took = time.monotonic() - began
-
-    assert refusal["type"] == "error"
-    assert refusal["payload"][0]["extensions"]["code"] == "UNAVAILABLE"
-    assert took < LIMIT
-    await assert_they_see_what_is_new(server, watchers)
-
-
-async def test_who_joins_others_meanwhile_is_told_in_time_too(
-    server: Running, watchers: Watchers, postgres: Postgres
-) -> None:
-    with postgres.frozen():
-        began = time.monotonic()
-        await watchers.changed.subscribe(CHANGED, id="2", name="colour")
+        await watchers.changed.subscribe(asked, id="2", name="colour", **every)
         refusal = await watchers.changed.hear(LIMIT)
         took = time.monotonic() - began
 
-    assert refusal["id"] == "2"
+    assert (refusal["id"], refusal["type"]) == ("2", "error")
     assert refusal["payload"][0]["extensions"]["code"] == "UNAVAILABLE"
     assert took < LIMIT
     await assert_they_see_what_is_new(server, watchers)
