@@ -130,6 +130,7 @@ def taken(
         fixed=None if fixed is None else fixed_look.to_json(fixed),
         standing=_standing(evaluation.results),
         alarmed=observed.alarmed or state is SampleRatioState.ALARM,
+        clocks={},
         is_kept=is_kept,
     )
 

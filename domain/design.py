@@ -47,6 +47,7 @@ class Design:
             traffic_allocation=(
                 experiment.traffic_allocation if traffic_allocation is None else traffic_allocation
             ),
+            plug_ins={},
             opened_at=now,
         )
 
@@ -97,6 +98,7 @@ def build_variant(
         "total_value": 0.0,
         "confidence_interval_lower": None,
         "confidence_interval_upper": None,
+        "algorithm_state": None,
         "created_at": now,
         "updated_at": now,
     }

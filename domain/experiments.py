@@ -84,12 +84,15 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """While it lasts, weights and traffic stay as they are; their change opens the next one."""
+    """While it lasts, weights and traffic stay as they are; their change opens the next one.
+    `plug_ins`: what each metric's mean was expected to be in each variant, by the phases before;
+    only a bandit opens phases with such."""
 
     experiment_id: UUID
     number: int
     weights: Json
     traffic_allocation: float
+    plug_ins: Json
     opened_at: datetime
 
 

@@ -22,7 +22,8 @@ MOST_POINTS = 500
 class Snapshot:
     """`active` are the variants that were, by id. `fixed`, `standing` and `alarmed` are handed on
     from each to the next: the planned look, decisions that stand, and an alarm of the sample
-    ratio. One that `is_kept` is never thinned out."""
+    ratio; so are the `clocks` of a bandit's comparisons, once they have begun. One that `is_kept`
+    is never thinned out."""
 
     experiment_id: UUID
     number: int
@@ -34,6 +35,7 @@ class Snapshot:
     fixed: dict[str, Any] | None
     standing: dict[str, Any]
     alarmed: bool
+    clocks: dict[str, Any]
     is_kept: bool
 
 

@@ -30,6 +30,7 @@ class Variant:
     total_value: float
     confidence_interval_lower: float | None
     confidence_interval_upper: float | None
+    algorithm_state: bytes | None
     created_at: datetime
     updated_at: datetime
 
@@ -62,6 +63,7 @@ class VariantChanges:
     is_control: bool | Unset = UNSET
     is_active: bool | Unset = UNSET
     position: int | Unset = UNSET
+    algorithm_state: bytes | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from domain.experiments import (
 from domain.ids import ProjectId
 from domain.metrics import MetricDefinition
 from domain.paging import Page, Window, page
-from domain.variants import Variant
+from domain.variants import Variant, VariantChanges
 from persistence.arrays import among, among_given
 from persistence.audit import write_down
 from persistence.conflicts import translated
@@ -237,12 +237,17 @@ def _entry(
     return deed.entry(project, experiment.id, experiment.name, said, experiment=experiment.id)
 
 
+def _open(changes: VariantChanges) -> dict[str, object]:
+    """What a bandit knows of the variant stays sealed."""
+    return {name: value for name, value in given(changes).items() if name != "algorithm_state"}
+
+
 def _said(edit: Edit) -> dict[str, object]:
     said = given(edit.changes)
     if edit.added:
         said["added"] = [variant.name for variant in edit.added]
     if edit.changed:
-        said["variants"] = {key: given(changes) for key, changes in edit.changed.items()}
+        said["variants"] = {key: _open(changes) for key, changes in edit.changed.items()}
     if edit.removed:
         said["removed"] = list(edit.removed)
     if edit.definitions is not UNSET:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     Named,
     Numeric,
     PrimaryKeyConstraint,
@@ -85,6 +86,7 @@ class _Phases(TypedColumns):
     number: Named[int] = Column(BigInteger)
     weights: Named[Json] = Column(JSONB)
     traffic_allocation: Named[float] = Column(Double)
+    plug_ins: Named[Json] = Column(JSONB)
     opened_at: Named[datetime] = Column(TIME)
 
 
@@ -111,6 +113,7 @@ class _Variants(TypedColumns):
     total_value: Named[float] = Column(Double)
     confidence_interval_lower: Named[float | None] = Column(Double)
     confidence_interval_upper: Named[float | None] = Column(Double)
+    algorithm_state: Named[bytes | None] = Column(LargeBinary)
     created_at: Named[datetime] = Column(TIME)
     updated_at: Named[datetime] = Column(TIME)
 
@@ -279,6 +282,7 @@ class _Snapshots(TypedColumns):
     fixed: Named[dict[str, Any] | None] = Column(JSONB)
     standing: Named[dict[str, Any]] = Column(JSONB)
     alarmed: Named[bool]
+    clocks: Named[dict[str, Any]] = Column(JSONB)
     is_kept: Named[bool]
 
 

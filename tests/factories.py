@@ -141,7 +141,14 @@ def make_experiment(**changes: Any) -> Experiment:
 
 
 def make_phase(**changes: Any) -> Phase:
-    phase = Phase(experiment_id=NIL, number=1, weights={}, traffic_allocation=1.0, opened_at=NOON)
+    phase = Phase(
+        experiment_id=NIL,
+        number=1,
+        weights={},
+        traffic_allocation=1.0,
+        plug_ins={},
+        opened_at=NOON,
+    )
     return replace(phase, **changes)
 
 
@@ -166,6 +173,7 @@ def make_variant(**changes: Any) -> Variant:
         total_value=0.0,
         confidence_interval_lower=None,
         confidence_interval_upper=None,
+        algorithm_state=None,
         created_at=NOON,
         updated_at=NOON,
     )

@@ -38,6 +38,7 @@ def make_snapshot(**changes: Any) -> Snapshot:
         fixed=None,
         standing={},
         alarmed=False,
+        clocks={},
         is_kept=False,
     )
     return replace(snapshot, **changes)

@@ -43,7 +43,7 @@ _BEGINNING_OF_IDS = b64encode(b"Experiment").decode().rstrip("=")[:-1]
 @strawberry.type(description="While it lasts, weights and traffic stay as they are.")
 class Phase(View):
     entity = domain.Phase
-    hidden = frozenset({"experiment_id"})
+    hidden = frozenset({"experiment_id", "plug_ins"})
 
     number: int = strawberry.field(description="From 1; each change of weights opens the next.")
     weights: JSON = strawberry.field(description="Variant name to weight.")

@@ -23,7 +23,12 @@ _ALPHA = 0.05
 @strawberry.type(description="One of the alternatives that users are given.")
 class Variant(View, Node):
     entity = domain.Variant
-    hidden = frozenset({"experiment_id", "confidence_interval_lower", "confidence_interval_upper"})
+    hidden = frozenset(
+        {
+            *("experiment_id", "algorithm_state"),
+            *("confidence_interval_lower", "confidence_interval_upper"),
+        }
+    )
 
     name: str = strawberry.field(description="Unique within the experiment.")
     label: str | None = strawberry.field(description="What people call it.")

@@ -66,6 +66,7 @@ def test_the_next_phase_is_numbered_and_keeps_what_is_not_said() -> None:
         number=5,
         weights={"a": 1.0},
         traffic_allocation=0.3,
+        plug_ins={},
         opened_at=NOON,
     )
 

@@ -84,6 +84,7 @@ def broken(server: Server) -> Experiment:
             fixed=None,
             standing={str(variant.id): {"kind": "unheard of", "reason": ""}},
             alarmed=False,
+            clocks={},
             is_kept=True,
         )
     )

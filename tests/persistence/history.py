@@ -138,6 +138,11 @@ _CHANGES = {
         SELECT id, 3, '2026-03-09', 12, status, '["f0"]', '[["f0", 1.5]]', '{"taken_at": null}',
                '{"f0": {"kind": "ship"}}', true, true FROM ab_experiments WHERE status = 'active'
     """,
+    "023": """
+        UPDATE ab_phases SET plug_ins = '{"clicks": {"a": 0.5}}';
+        UPDATE ab_variants SET algorithm_state = 'state'::bytea WHERE variant_name = 'a';
+        UPDATE ab_snapshots SET clocks = '{"f0": 0.25}'
+    """,
 }
 
 

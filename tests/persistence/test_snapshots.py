@@ -40,6 +40,7 @@ def make_snapshot(experiment: UUID, number: int, at: datetime = NOON, **changes:
         fixed=None,
         standing={},
         alarmed=False,
+        clocks={},
         is_kept=False,
     )
     return replace(snapshot, **changes)
