@@ -19,7 +19,7 @@ from domain.design import (
     check_variant,
     split,
 )
-from domain.errors import InUse, InvalidInput, NameTaken
+from domain.errors import InUse, InvalidInput, NameTaken, Path
 from domain.experiments import Edit, ExperimentChanges
 from domain.json_values import Json
 from domain.variants import NewVariant, Variant, VariantChanges
@@ -65,6 +65,7 @@ def add(design: Design, new: Sequence[NewVariant], now: datetime) -> Edit:
 def change(design: Design, variant: Variant, wanted: VariantUpdate, now: datetime) -> Edit:
     _require_open(design, ("id",))
     values = given(wanted)
+    _check_weights_are_free(design, [values.get("traffic_weight")], ("traffic_weight",))
     _check_changed(design, variant, values)
     for name in _CLEARED_TO_EMPTY & values.keys():
         values[name] = {} if values[name] is None else values[name]
@@ -134,9 +135,15 @@ def _check_added(design: Design, new: Sequence[NewVariant]) -> None:
     check_new_variants(checks, ("variants",), new)
     _check_beside(checks, design, new)
     checks.done()
+    _check_weights_are_free(design, [variant.traffic_weight for variant in new], ("variants",))
     wanted = math.fsum(variant.traffic_weight or 0.0 for variant in new)
     if design.is_running and wanted > 1 + weights.TOLERANCE:
         raise InvalidInput(f"the weights sum to {wanted:.9g}: at most 1 is there", ("variants",))
+
+
+def _check_weights_are_free(design: Design, asked: Sequence[float | None], path: Path) -> None:
+    if design.is_bandit and design.is_running and any(weight is not None for weight in asked):
+        raise InvalidInput("the weights of a running bandit follow its results", path)
 
 
 def _check_beside(checks: Checks, design: Design, new: Sequence[NewVariant]) -> None:

@@ -69,13 +69,16 @@ class Authoring:
         *,
         closings: Closings | None = None,
         announce: Callable[[Experiment], None] = lambda _: None,
+        begun: Callable[[Design, Edit, datetime], Edit] = lambda _, edit, __: edit,
     ) -> None:
-        """`announce` tells the rest of this process of each change that has been written."""
+        """`announce` tells the rest of this process of each change that has been written, `begun`
+        says what the phase of a bandit begins with."""
         self._closings = closings
         self._experiments = experiments
         self._variants = variants
         self._clock = clock
         self._announce = announce
+        self._begun = begun
 
     async def create(self, caller: Caller, new: NewExperiment) -> Experiment:
         check_new(new)
@@ -168,6 +171,7 @@ class Authoring:
             edit = decision(design, now=deed.at)
             if edit.is_empty:
                 return seen
+            edit = self._begun(design, edit, deed.at)
             closing = await self._closing(seen, edit, deed.at)
             if closing is not None:
                 edit = lifecycle.concluded(edit, closing)

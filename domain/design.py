@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.changes import shared
 from domain.checks import Checks
 from domain.errors import Path
-from domain.experiments import RUNNING, Experiment, ExperimentStatus, Phase
+from domain.experiments import RUNNING, AllocationMode, Experiment, ExperimentStatus, Phase
 from domain.ids import new_id
 from domain.variants import NewVariant, Variant
 
@@ -27,6 +27,10 @@ class Design:
     @property
     def is_draft(self) -> bool:
         return self.experiment.status is ExperimentStatus.DRAFT
+
+    @property
+    def is_bandit(self) -> bool:
+        return self.experiment.allocation is AllocationMode.THOMPSON
 
     @property
     def is_running(self) -> bool:

@@ -76,7 +76,11 @@ def pause(design: Design, now: datetime) -> Edit:
 def resume(design: Design, now: datetime) -> Edit:
     if design.is_draft:
         raise IllegalTransition(design.experiment, ExperimentStatus.ACTIVE, "start it instead")
-    return _move(design, ExperimentStatus.ACTIVE)
+    edit = _move(design, ExperimentStatus.ACTIVE)
+    if not design.is_bandit:
+        return edit
+    phase = design.next_phase(now)  # a bandit that was not believed begins again
+    return replace(edit, changes=replace(edit.changes, phase=phase.number), phase=phase)
 
 
 def archive(design: Design, now: datetime) -> Edit:
@@ -131,7 +135,7 @@ def _check_ready(design: Design) -> None:
     if controls != 1:
         checks.refuse(place, f"exactly one active variant must be the control, {controls} are")
     shares = [variant.traffic_weight for variant in active]
-    if not weights.sum_to_one(shares):
+    if not design.is_bandit and not weights.sum_to_one(shares):
         checks.refuse(
             place,
             f"the weights of the active variants must sum to 1, they sum to {sum(shares):.9g}",

@@ -2,13 +2,14 @@
 Changes of other processes are noticed within a second, our own at once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from domain.bucketing import BucketRange, ranges
+from domain.design import Design
 from domain.errors import Unavailable
 from domain.experiments import Experiment, ExperimentKey
 from domain.ids import ProjectId
@@ -67,7 +68,10 @@ class RunningExperiments:
         variants: VariantStore,
         definitions: Definitions,
         seconds: Callable[[], float],
+        mended: Callable[[Design], Awaitable[Design]] | None = None,
     ) -> None:
+        """`mended` sees to it that the weights of a bandit can be believed."""
+        self._mended = mended
         self._experiments = experiments
         self._variants = variants
         self._definitions = definitions
@@ -139,9 +143,15 @@ class RunningExperiments:
             self._definitions.definitions_by_experiment(project, ids),
         )
         return [
-            _running(each, variants.get(each.id, ()), definitions.get(each.id, ()))
+            _running(
+                await self._settled(Design(experiment=each, variants=variants.get(each.id, ()))),
+                definitions.get(each.id, ()),
+            )
             for each in experiments
         ]
+
+    async def _settled(self, design: Design) -> Design:
+        return design if self._mended is None else await self._mended(design)
 
     def _remember(self, loaded: Sequence[Running]) -> None:
         for each in loaded:
@@ -197,14 +207,12 @@ def _heard(check: "asyncio.Task[None]") -> None:
         check.exception()
 
 
-def _running(
-    experiment: Experiment, variants: Sequence[Variant], definitions: Sequence[MetricDefinition]
-) -> Running:
-    shares = [(each.id, each.traffic_weight) for each in variants if each.is_active]
+def _running(design: Design, definitions: Sequence[MetricDefinition]) -> Running:
+    shares = [(each.id, each.traffic_weight) for each in design.active]
     return Running(
-        experiment=experiment,
-        variants={each.id: each for each in variants},
-        ranges=ranges(shares, experiment.traffic_allocation),
+        experiment=design.experiment,
+        variants={each.id: each for each in design.variants},
+        ranges=ranges(shares, design.experiment.traffic_allocation),
         definitions=definitions,
     )
 

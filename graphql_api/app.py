@@ -12,10 +12,12 @@ from starlette.applications import Starlette
 
 from domain.access import Actor, ActorKind, Caller, Scope
 from domain.accounts import Accounts
+from domain.adapting import Adapting
 from domain.administration import Administration, Directory
 from domain.attempts import Attempts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
+from domain.bandits import Beliefs
 from domain.closing import Closings
 from domain.demonstration import AGE, Clock, Demonstration
 from domain.errors import Invalid, Unavailable
@@ -24,6 +26,7 @@ from domain.keys import Keys as KeyUseCases
 from domain.live import Live
 from domain.results import Designs, Results
 from domain.running import RunningExperiments
+from domain.sealing import Box
 from domain.setup import Beginning, Setup, Wanted
 from domain.tracking import Tracker
 from graphql_api.context import Services
@@ -35,6 +38,7 @@ from graphql_api.site import site
 from persistence import distribution, pruning, recount, revisions, setup
 from persistence.assignments import Assignments
 from persistence.audit import Audit
+from persistence.bandits import Bandits
 from persistence.credentials import Credentials
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
@@ -63,10 +67,10 @@ def create_app(settings: Settings, url: str, observed: Observation | None = None
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
     database.statements.listen(*observed.statement_listeners)
-    parts = _Parts(database, _now, observed)
+    parts = _Parts(database, _now, observed, box)
     services = parts.services()
     endpoints = Endpoints(services, settings, observed)
-    always = (parts.publisher, parts.keeper, services.live, endpoints.vigil)
+    always = (parts.publisher, parts.keeper, parts.adapting, services.live, endpoints.vigil)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -184,7 +188,11 @@ class _Parts:
     """What hangs together on one database: what trackers write, and who hears of it."""
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], observed: Observation
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        observed: Observation,
+        box: Box,
     ) -> None:
         self._database = database
         self._observed = observed
@@ -198,13 +206,20 @@ class _Parts:
         self._results = Results(designs, Sums(database), snapshots, clock)
         self.publisher = Publisher(self._tallies)
         self.keeper = Keeper(self._results, self._tallies, snapshots, clock)
-        heard = self.publisher.notice, self.keeper.notice
+        self._beliefs = Beliefs(box)
+        self.adapting = Adapting(designs, self._results, Bandits(database), self._beliefs, clock)
+        heard = self.publisher.notice, self.keeper.notice, self.adapting.notice
         self.ingest = Ingest(database, *heard, on_flush=observed.measures.note_flush)
 
     def services(self) -> Services:
         running = RunningExperiments(
-            self._experiments, self._variants, self._metrics, time.monotonic
+            self._experiments,
+            self._variants,
+            self._metrics,
+            time.monotonic,
+            self.adapting.mended,
         )
+        self.adapting.tell(running.forget)
         stores = self._stores()
         return Services(
             stores=stores,
@@ -215,6 +230,7 @@ class _Parts:
                 self._clock,
                 closings=Closings(self._results),
                 announce=running.forget,
+                begun=self._beliefs.begun,
             ),
             running=running,
             tracker=Tracker(running, self.ingest, self._clock),
@@ -222,6 +238,7 @@ class _Parts:
             live=Live(Feed(self._database), self._experiments, self._results, time.monotonic),
             accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
             keys=KeyUseCases(stores.keys, self._clock),
+            beliefs=self._beliefs,
             batches=self._observed.batches,
         )
 

@@ -9,6 +9,7 @@ from domain.access import Caller, Unauthenticated
 from domain.accounts import Accounts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
+from domain.bandits import Beliefs
 from domain.following import Following
 from domain.ids import ProjectId
 from domain.keys import Keys
@@ -37,6 +38,7 @@ class Services:
     live: Live
     accounts: Accounts
     keys: Keys
+    beliefs: Beliefs
     batches: Batches
 
 

@@ -10,6 +10,7 @@ from domain.analysis.evidence import DecisionKind
 from domain.analysis.notes import ResultNote
 from domain.analysis.sample_ratio import SampleRatioState
 from domain.assignments import AssignmentReason
+from domain.bandits import BanditFault
 from domain.errors import ErrorCode
 from domain.experiments import (
     AllocationMode,
@@ -49,6 +50,15 @@ _describe(
     "Who sets the weights of the variants.",
     FIXED="People do.",
     THOMPSON="A bandit does, by Thompson sampling.",
+)
+_describe(
+    BanditFault,
+    "Why the state of a bandit is not believed.",
+    UNKNOWN_KEY="It was sealed with a key that this server does not have.",
+    TAMPERED="It is not what was sealed for that variant.",
+    MISSING="There is none.",
+    STALE="It is of an earlier phase.",
+    MISMATCHED="The variant's weight is another than the one that was sealed.",
 )
 _describe(
     AssignmentReason,

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from domain import experiments as domain
 from domain.analysis.results import ExperimentResults as DomainResults
+from domain.bandits import BanditFault
 from domain.checks import text_fault
 from domain.errors import InvalidInput, Path
 from domain.experiments import (
@@ -28,6 +29,7 @@ from domain.snapshots import END_OF_TIME, Period
 from domain.variants import Variant as DomainVariant
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
+from graphql_api.types.bandits import BANDIT_FAULT
 from graphql_api.types.connection import Connection
 from graphql_api.types.enums import OrderDirection
 from graphql_api.types.metrics import Metric, MetricDefinition, metrics_of
@@ -187,6 +189,7 @@ class Experiment(View, Node):
     assignments: Connection[Assignment] = assignments_of(Owner.EXPERIMENT)
     metrics: Connection[Metric] = metrics_of(Owner.EXPERIMENT)
     history: Connection[AuditEntry] = EXPERIMENT_HISTORY
+    bandit_fault: BanditFault | None = BANDIT_FAULT
 
     @strawberry.field(graphql_type=Project, description="The project that it belongs to.")
     async def project(

@@ -7,10 +7,12 @@ from strawberry.scalars import JSON
 from domain import variants as domain
 from domain.analysis.intervals import Interval as DomainInterval
 from domain.analysis.intervals import wilson_interval
+from domain.bandits import ArmState
 from domain.experiments import Experiment as DomainExperiment
 from domain.paging import Owner
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
+from graphql_api.types.bandits import BanditState
 from graphql_api.types.connection import Connection
 from graphql_api.types.intervals import Interval
 from graphql_api.types.metrics import Metric, metrics_of
@@ -84,6 +86,17 @@ class Variant(View, Node):
         if lower is None or upper is None:
             return None
         return DomainInterval(lower=lower, upper=upper, level=1 - alpha)
+
+    @strawberry.field(
+        graphql_type=BanditState | None,
+        description="What the bandit knows of it; null where no bandit sets the weights, and where "
+        "its state is not believed: see banditFault of the experiment.",
+    )
+    async def bandit(parent: strawberry.Parent[domain.Variant], info: Info) -> ArmState | None:
+        experiment = await info.context.loaders.experiment.load(parent.experiment_id)
+        if experiment is None:
+            return None
+        return info.context.services.beliefs.shown(experiment, parent)
 
     @strawberry.field(
         graphql_type=Annotated["Experiment", strawberry.lazy("graphql_api.types.experiments")],
