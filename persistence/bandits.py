@@ -70,7 +70,7 @@ def _measured() -> ColumnElement[Any]:
     """A user's x, which is 0 without events before it is capped."""
     kind = bindparam("kind", type_=Text)
     raw = case(
-        (kind == "binary", func.least(user_totals.c.events, 1)),
+        (kind == "binary", case((user_totals.c.events > 0, 1), else_=0)),
         (kind == "count", user_totals.c.events),
         else_=user_totals.c.total,
     )
