@@ -1,7 +1,7 @@
 """Every sealed value under the newest key, beside servers that go on sealing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from domain.ids import NIL
@@ -37,7 +37,7 @@ class Rotation:
         self.lost: list[UUID] = []  # the variants whose values no key opens
         self.is_old_key_gone = False
 
-    async def run(self) -> AsyncIterator[tuple[int, int]]:
+    async def run(self) -> AsyncGenerator[tuple[int, int], None]:
         """How many of how many values have been looked at."""
         with self._keys.taken():
             self._keys.begin()
@@ -56,7 +56,7 @@ class Rotation:
             if not self._left:
                 return
 
-    async def _look(self, connection: Driver) -> AsyncIterator[tuple[int, int]]:
+    async def _look(self, connection: Driver) -> AsyncGenerator[tuple[int, int], None]:
         self._left, self.lost = 0, []
         every, seen, last = await connection.fetchval(_COUNT), 0, NIL
         yield seen, every
