@@ -115,7 +115,6 @@ class KeyFile:
             fcntl.flock(folder, fcntl.LOCK_EX)
             if not self._path.exists():
                 _write(self._path, made_up(), None)
-                logger.info("made a secret key in %s: a backup needs it, too", self._path)
 
     def _replace(self, text: str) -> None:
         target = self._target()

@@ -42,7 +42,7 @@ async def put(url: str, states: Mapping[UUID, bytes]) -> None:
 async def seals(url: str) -> Seals:
     connection = await asyncpg.connect(url)
     try:
-        return {variant: sealed for variant, sealed in await connection.fetch(_STORED)}
+        return {row["id"]: row["algorithm_state"] for row in await connection.fetch(_STORED)}
     finally:
         await connection.close()
 
