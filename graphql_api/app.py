@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from starlette.applications import Starlette
 
@@ -45,6 +43,7 @@ from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.feed import Feed
 from persistence.ingest import Ingest
+from persistence.key_file import KeyFile, configured
 from persistence.keys import Keys
 from persistence.metrics import Metrics
 from persistence.models import validate_models
@@ -53,6 +52,10 @@ from persistence.people import People
 from persistence.pool import pool_use
 from persistence.projects import Projects
 from persistence.publishing import Publisher
+from persistence.rotation import Rotation
+from persistence.scratch import scratch_database
+from persistence.sealing import ALGORITHM_STATE, SealedBox
+from persistence.secret_keys import GivenKeys
 from persistence.snapshots import Snapshots
 from persistence.sums import Sums
 from persistence.tallies import Tallies
@@ -67,7 +70,7 @@ def create_app(settings: Settings, url: str, observed: Observation | None = None
         url, pool_size=settings.pool_size, prepared_statements=settings.prepared_statements
     )
     database.statements.listen(*observed.statement_listeners)
-    parts = _Parts(database, _now, observed, box)
+    parts = _Parts(database, _now, observed, _box(settings))
     services = parts.services()
     endpoints = Endpoints(services, settings, observed)
     always = (parts.publisher, parts.keeper, parts.adapting, services.live, endpoints.vigil)
@@ -107,6 +110,16 @@ async def database_url(settings: Settings, *, share: bool) -> AsyncIterator[str]
         await postgres.stop()
 
 
+def secret_keys(settings: Settings) -> GivenKeys | KeyFile:
+    """Those of an embedded database are made when they are first needed."""
+    folder = settings.data_dir if settings.database_url is None else None
+    return configured(settings.secret_key, settings.secret_key_file, folder)
+
+
+def _box(settings: Settings) -> Box:
+    return SealedBox(secret_keys(settings), ALGORITHM_STATE)
+
+
 async def migrate(settings: Settings, revision: str) -> Sequence[str]:
     async with database_url(settings, share=True) as url:
         return [*await revisions.upgrade(url, revision), *await distribution.distribute(url)]
@@ -124,6 +137,13 @@ async def prune(settings: Settings, before: datetime) -> AsyncIterator[tuple[int
     async with _database(settings) as database:
         async for progress in pruning.prune(database, before):
             yield progress
+
+
+@asynccontextmanager
+async def rotation(settings: Settings) -> AsyncIterator[Rotation]:
+    keys = secret_keys(settings)
+    async with _database(settings) as database:
+        yield Rotation(database, keys)
 
 
 async def begin(settings: Settings, url: str) -> Beginning | None:
@@ -156,43 +176,20 @@ async def refuse_old_tables(url: str) -> None:
 
 async def drift() -> Sequence[str]:
     """How a database that the migrations have made differs from the tables of the code."""
-    async with _scratch_database() as url:
+    async with scratch_database() as url:
         return await revisions.differences(url)
 
 
 async def create_revision(message: str) -> str:
-    async with _scratch_database() as url:
+    async with scratch_database() as url:
         return await revisions.create_revision(url, message)
-
-
-@asynccontextmanager
-async def _scratch_database() -> AsyncIterator[str]:
-    with _open_folder() as folder:
-        postgres = EmbeddedPostgres(folder / "data", durable=False)
-        try:
-            url = await postgres.start()
-            await revisions.upgrade(url)
-            yield url
-        finally:
-            await postgres.stop()
-
-
-@contextmanager
-def _open_folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="abgraph-") as folder:
-        Path(folder).chmod(0o755)  # started by root, PostgreSQL runs as somebody else
-        yield Path(folder)
 
 
 class _Parts:
     """What hangs together on one database: what trackers write, and who hears of it."""
 
     def __init__(
-        self,
-        database: Database,
-        clock: Callable[[], datetime],
-        observed: Observation,
-        box: Box,
+        self, database: Database, clock: Callable[[], datetime], observed: Observation, box: Box
     ) -> None:
         self._database = database
         self._observed = observed
@@ -272,13 +269,14 @@ async def demonstration(
     settings: Settings, project: str | None, operator: str
 ) -> AsyncIterator[Demonstration]:
     """Whose story begins in the past."""
+    box = _box(settings)
     async with administration(settings, operator) as administered:
         found = await administered.project(project)
     actor = Actor(kind=ActorKind.OPERATOR, name=operator)
     caller = Caller(project=found.id, actor=actor, scopes=frozenset(Scope))
     clock = Clock(_now() - AGE)
     async with _database(settings) as database:
-        parts = _Parts(database, clock, Observation())
+        parts = _Parts(database, clock, Observation(), box)
         services = parts.services()
         try:
             yield Demonstration(services.authoring, services.tracker, parts.keeper, clock, caller)

@@ -19,6 +19,7 @@ from graphql_api import app, logs, serving
 from graphql_api.answering import Stopping
 from graphql_api.commands import PROJECT, key, user
 from graphql_api.commands import project as project_commands
+from graphql_api.rotating import rotated
 from graphql_api.schema import schema as graph
 from graphql_api.settings import (
     Settings,
@@ -188,6 +189,18 @@ async def _prune(settings: Settings, before: datetime) -> int:
             bar.length = max(every, 1)
             bar.update(gone - bar.pos)
     return gone
+
+
+@key.command("rotate-secret", short_help="Seal what is sealed under a new secret key.")
+@_DATA_DIR
+def rotate_secret(data_dir: str | None) -> None:
+    """Seal what is sealed under a new secret key, beside running servers.
+
+    Where the key is in a file, a new one is made there and the old one dropped. One
+    that is in ABGRAPH_SECRET_KEY is changed by you: first to NEW,OLD. Interrupted, it is
+    done again. Exit status 1 where no key opens a value.
+    """
+    _run(rotated(_settings({"data_dir": data_dir})))
 
 
 @main.command(short_help="Make three lifelike experiments, and visitors for them.")

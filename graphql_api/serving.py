@@ -48,10 +48,12 @@ async def serve(settings: Settings) -> None:
     _admit_many()
     _refuse_too_many_connections(settings)
     _refuse_small_buckets(settings)
+    secret = app.secret_keys(settings)
     with suppress(asyncio.CancelledError), _listening(settings) as listener:
         ready = _announcement(settings, listener)
         logger.info("%s", _whereabouts(settings))
         async with app.database_url(settings, share=False) as url:
+            settings = replace(settings, secret_key_file=secret.settle())
             await _prepare(settings, url)
             if settings.workers == 1:
                 await answer(settings, url, listener, stopping, ready)

@@ -20,6 +20,8 @@ class WrongSetting(StartFault):
 class Settings(Bounds):
     database_url: str | None = None
     data_dir: Path = Path(".abgraph")
+    secret_key: str | None = field(default=None, repr=False)
+    secret_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
@@ -62,6 +64,7 @@ _RANGES = {
     "grace": (0, 600),
     **{bound.name: (1, 10**9 - 1) for bound in fields(Bounds)},
 }
+_PATHS = ("data_dir", "secret_key_file", "trusted_documents")
 _MOST_DIGITS = 9
 
 
@@ -113,7 +116,7 @@ def _value(name: str, text: str, source: str) -> Any:
         return _number(text, source, *_RANGES[name])
     if name in _CHOICES:
         return _choice(text, source, _CHOICES[name])
-    return Path(text) if name in ("data_dir", "trusted_documents") else text
+    return Path(text) if name in _PATHS else text
 
 
 def _number(text: str, source: str, low: int, high: int) -> int:

@@ -53,7 +53,7 @@ class Cluster:
         try:
             self._hand_over(new)
             await self._initdb(new)
-            _rename_durably(new, data_folder(self.home))  # a killed initdb leaves none that counts
+            rename_durably(new, data_folder(self.home))  # a killed initdb leaves none that counts
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
@@ -227,7 +227,7 @@ def _write(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def _rename_durably(old: Path, new: Path) -> None:
+def rename_durably(old: Path, new: Path) -> None:
     old.rename(new)
     folder = os.open(new.parent, os.O_RDONLY)
     try:

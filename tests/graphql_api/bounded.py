@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from graphql_api.app import create_app
 from graphql_api.settings import Settings
 from tests.graphql_api.conftest import SERVER_KEY, Graph
+from tests.secret import SECRET_KEY
 
 
 class Bounded(Graph):
@@ -25,6 +26,6 @@ class Bounded(Graph):
 @asynccontextmanager
 async def bounded(database_url: str, **settings: Any) -> AsyncIterator[Bounded]:
     """Of a database that is set up."""
-    app = create_app(Settings(**settings), database_url)
+    app = create_app(Settings(secret_key=SECRET_KEY, **settings), database_url)
     async with app.router.lifespan_context(app):
         yield Bounded(app)

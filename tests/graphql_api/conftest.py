@@ -16,6 +16,7 @@ from persistence import setup
 from persistence.engine import Database
 from persistence.passwords import Passwords
 from persistence.projects import Projects
+from tests.secret import SECRET_KEY
 
 EMAIL, PASSWORD = "ada@shop.example", "a password of the tests"
 SERVER_KEY = "abk_server-key-of-the-tests"
@@ -82,7 +83,7 @@ async def app(
         setup.Setup(database), _HashedOnce(hashed_password), lambda: datetime.now(UTC)
     )
     assert await beginning.begin(BEGINNING) is not None
-    app = create_app(Settings(), database_url)
+    app = create_app(Settings(secret_key=SECRET_KEY), database_url)
     (app.state.project,) = await Projects(database).all()
     async with app.router.lifespan_context(app):
         yield app

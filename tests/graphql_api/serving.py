@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.secret import SECRET_KEY
+
 KEY = "abk_of-the-tests-of-serving"
 AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
 ENVIRONMENT = {
@@ -20,6 +22,7 @@ ENVIRONMENT = {
     "ABGRAPH_PORT": "0",
     "ABGRAPH_LOG_LEVEL": "info",
     "ABGRAPH_BOOTSTRAP_SERVER_KEY": KEY,
+    "ABGRAPH_SECRET_KEY": SECRET_KEY,
 }
 COMMAND = (sys.executable, "-m", "graphql_api.cli")
 ANSWERS = "answers on http://"

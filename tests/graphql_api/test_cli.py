@@ -29,7 +29,8 @@ async def test_it_says_its_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "migrate", "revision", "schema", "schema export", "version"]
+    "command",
+    ["serve", "migrate", "revision", "schema", "schema export", "key rotate-secret", "version"],
 )
 async def test_every_command_explains_itself(command: str) -> None:
     status, text = await said(*command.split(), "--help")

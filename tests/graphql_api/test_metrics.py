@@ -15,6 +15,7 @@ from tests.graphql_api.posting import post
 from tests.graphql_api.scraping import client, scraped
 from tests.graphql_api.tracking import assign
 from tests.graphql_api.writing import draft, running
+from tests.secret import SECRET_KEY
 
 NAMED = "query Shop { experiments(first: 1) { nodes { name } } }"
 
@@ -140,7 +141,7 @@ async def test_the_process_itself_is_told(app: Starlette) -> None:
 async def test_two_applications_of_a_process_count_apart(
     app: Starlette, graph: Graph, database_url: str
 ) -> None:
-    other = create_app(Settings(), database_url)
+    other = create_app(Settings(secret_key=SECRET_KEY), database_url)
 
     await graph(NAMED)
 

@@ -31,6 +31,7 @@ from tests.graphql_api.writing import (
     weights,
 )
 from tests.persistence.contents import everything
+from tests.secret import SECRET_KEY
 
 MANY = 20
 
@@ -70,7 +71,7 @@ async def test_one_of_many_starts_is_made_whichever_server_is_asked(
     graph: Graph, database_url: str
 ) -> None:
     made = await draft(graph)
-    another = create_app(Settings(), database_url)
+    another = create_app(Settings(secret_key=SECRET_KEY), database_url)
     async with another.router.lifespan_context(another):
         servers = [graph, Graph(httpx.ASGITransport(another), SERVER_KEY)] * (MANY // 2)
         payloads = await all_at_once(

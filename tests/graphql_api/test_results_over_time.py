@@ -21,6 +21,7 @@ from tests.graphql_api.rows import database_of, own_project
 from tests.graphql_api.test_results import FOUND, fill, report, results, send
 from tests.graphql_api.tracking import Shown
 from tests.graphql_api.writing import arm, changed, draft, running
+from tests.secret import SECRET_KEY
 
 AS_OF = """query ($at: DateTime) {
     experiment(by: {name: "checkout"}) { results(asOf: $at) { ...Found } } }"""
@@ -169,7 +170,7 @@ async def test_a_server_looks_at_all_that_runs_when_it_starts(
 ) -> None:
     made = await running(graph)
     await fill(graph, {"a": (0, 400), "b": (0, 250)})
-    another = create_app(Settings(), database_url)
+    another = create_app(Settings(secret_key=SECRET_KEY), database_url)
 
     async with another.router.lifespan_context(another):
         for _ in range(1000):

@@ -27,7 +27,7 @@ def folder() -> Iterator[Path]:
 
 
 async def test_the_first_start_says_what_it_does_in_three_lines(folder: Path) -> None:
-    async with serving(ABGRAPH_DATA_DIR=folder / "data") as server:
+    async with serving(ABGRAPH_DATA_DIR=folder / "data", ABGRAPH_SECRET_KEY="") as server:
         told = [line.split(maxsplit=2)[2] for line in server.lines]
 
     assert told[0] == f"making a PostgreSQL database in {folder / 'data'}, the first time only"

@@ -12,6 +12,7 @@ from graphql_api.settings import (
     unknown_variables,
     with_flags,
 )
+from tests.secret import SECRET_KEY
 
 NINES = "9" * 5000
 
@@ -34,6 +35,8 @@ def test_each_variable_sets_what_it_names() -> None:
             "ABGRAPH_PREPARED_STATEMENTS": "off",
             "ABGRAPH_MIGRATE": "off",
             "ABGRAPH_GRACE": "30",
+            "ABGRAPH_SECRET_KEY": SECRET_KEY,
+            "ABGRAPH_SECRET_KEY_FILE": "/run/secrets/abgraph",
         }
     ) == Settings(
         database_url="postgresql://anna@db/abgraph",
@@ -47,6 +50,8 @@ def test_each_variable_sets_what_it_names() -> None:
         prepared_statements=False,
         migrate=False,
         grace=30,
+        secret_key=SECRET_KEY,
+        secret_key_file=Path("/run/secrets/abgraph"),
     )
 
 
@@ -117,6 +122,8 @@ def test_a_wrong_flag_is_named_as_a_flag(text: str, reason: str) -> None:
             prepared_statements=False,
             migrate=False,
             grace=0,
+            secret_key=SECRET_KEY,
+            secret_key_file=Path("/a key"),
         ),
     ],
     ids=["defaults", "changed"],
@@ -153,3 +160,9 @@ def test_trusted_documents_are_named_by_a_path() -> None:
 
     assert settings.trusted_documents == Path("/srv/manifest.json")
     assert from_environment(as_environment(settings)) == settings
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(Settings(secret_key=SECRET_KEY, bootstrap_password=SECRET_KEY))
+
+    assert SECRET_KEY not in shown

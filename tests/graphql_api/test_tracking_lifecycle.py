@@ -23,6 +23,7 @@ from tests.graphql_api.tracking import (
     users_between,
 )
 from tests.graphql_api.writing import Shown, arm, change, changed, draft, running
+from tests.secret import SECRET_KEY
 
 BY = {"experiment": {"name": "checkout"}}
 LATEST = 1.0  # seconds that a change elsewhere may go unnoticed
@@ -33,7 +34,7 @@ LATE, LATER = islice(users_between(0.75, 1), 2)
 @pytest.fixture
 async def elsewhere(app: Starlette, database_url: str) -> AsyncIterator[Graph]:
     """Another process on the same database."""
-    other = create_app(Settings(), database_url)
+    other = create_app(Settings(secret_key=SECRET_KEY), database_url)
     async with other.router.lifespan_context(other):
         yield Graph(httpx.ASGITransport(other), SERVER_KEY)
 

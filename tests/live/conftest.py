@@ -21,6 +21,7 @@ from graphql_api.settings import Settings
 from persistence import setup
 from persistence.engine import Database
 from tests.factories import NOON
+from tests.secret import SECRET_KEY
 
 SERVER_KEY = "abk_server-key-of-the-live-tests"
 TRACKER_KEY = "abk_tracker-key-of-the-live-tests"
@@ -166,7 +167,7 @@ CONVERT = "mutation ($i: ConvertInput!) { convert(input: $i) { errors { message 
 @asynccontextmanager
 async def running(url: str, settings: Settings | None = None) -> AsyncIterator[Running]:
     """A server process in all but that it is ours, on a database that is set up."""
-    settings = settings or Settings(log_level="warning")
+    settings = settings or Settings(log_level="warning", secret_key=SECRET_KEY)
     app = create_app(settings, url)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ready = asyncio.Event()

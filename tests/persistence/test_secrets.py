@@ -16,13 +16,16 @@ from graphql_api import logs
 from graphql_api.app import begin, create_app
 from graphql_api.settings import Settings
 from persistence import revisions
+from tests.persistence.sealed import put, put_states, state_box
 from tests.persistence.servers import ask, open_folder, running
+from tests.secret import SECRET_KEY
 
 EMAIL, PASSWORD = "ada@shop.example", "the first secret of Ada"
 NEW_PASSWORD, GUESS = "the second secret of Ada", "a guess that was close"
 BOB, BOBS = "bob@shop.example", "the secret that Bob begins with"
+STATE = "what is known of a variant"
 SERVER_KEY, TRACKER_KEY = "abk_server-key-that-is-secret", "abk_tracker-key-that-is-secret"
-GIVEN = [PASSWORD, NEW_PASSWORD, GUESS, BOBS, SERVER_KEY, TRACKER_KEY]
+GIVEN = [PASSWORD, NEW_PASSWORD, GUESS, BOBS, SERVER_KEY, TRACKER_KEY, SECRET_KEY, STATE]
 
 LOGIN = """
 mutation($email: String!, $password: String!) {
@@ -98,6 +101,7 @@ async def served(folder: Path) -> AsyncIterator[Server]:
     async with running(folder / "data") as url:
         await revisions.upgrade(url)
         settings = Settings(
+            secret_key=SECRET_KEY,
             bootstrap_email=EMAIL,
             bootstrap_password=PASSWORD,
             bootstrap_server_key=SERVER_KEY,
@@ -139,6 +143,7 @@ async def test_secrets_are_nowhere_in_plain_text(lines: io.StringIO) -> None:
     with open_folder() as folder:
         async with served(folder) as server:
             await live(server)
+            sealed = await put_sealed(server.url)
             tables = await copied(server.url)
         secrets = [*GIVEN, *server.spoken.secrets]
         in_files, controls = found_in_files(folder, secrets), found_in_files(folder, [EMAIL, BOB])
@@ -146,11 +151,19 @@ async def test_secrets_are_nowhere_in_plain_text(lines: io.StringIO) -> None:
     answers, logged = "\n".join(server.spoken.answers), lines.getvalue()
     assert (len(server.spoken.secrets), controls) == (3, [EMAIL, BOB])
     assert (EMAIL in tables, "ab_audit_check" in logged) == (True, True)
+    assert sealed.hex() in tables
     assert answers.count("INTERNAL_SERVER_ERROR") == 4
     assert in_files == []
     for text in (tables, answers, logged):
         assert [secret for secret in secrets if secret in text] == []
     assert [line for line in logged.splitlines() if "$argon2" in line] == []
+
+
+async def put_sealed(url: str) -> bytes:
+    [variant] = await put_states(url, SECRET_KEY, 1)
+    sealed = state_box(SECRET_KEY).seal(STATE.encode(), variant)
+    await put(url, {variant: sealed})
+    return sealed
 
 
 async def copied(url: str) -> str:

@@ -18,6 +18,7 @@ from persistence.engine import Database
 from persistence.projects import Projects
 from tests.graphql_api.serving import AUTHORIZATION, KEY
 from tests.persistence.servers import ask
+from tests.secret import SECRET_KEY
 from tests.tracking.load import CREATE, written
 from tests.tracking.reconciling import LIMIT
 from tests.tracking.recounting import miscounted, stored
@@ -40,7 +41,7 @@ CHECKOUT = ExperimentKey(name="checkout")
 @pytest.fixture
 async def trackers(database_url: str) -> AsyncIterator[list[Tracker]]:
     """With an experiment in which all users are."""
-    settings = Settings(bootstrap_server_key=KEY)
+    settings = Settings(bootstrap_server_key=KEY, secret_key=SECRET_KEY)
     await begin(settings, database_url)
     apps = [create_app(settings, database_url) for _ in range(2)]
     async with AsyncExitStack() as stack:
