@@ -64,11 +64,12 @@ class KeyFile:
     @contextmanager
     def taken(self) -> Iterator[None]:
         self.settle()
-        with _opened(self._target().parent) as folder:
-            if not try_lock(folder):
-                raise SecretKeyFault(f"{self.source} is being changed by another: wait for that")
+        folder = self._locked_folder()
+        try:
             self.settle()
             yield
+        finally:
+            os.close(folder)
 
     def begin(self) -> None:
         if len(self._keys) > 1:
@@ -87,6 +88,16 @@ class KeyFile:
         except OSError:
             return False
         return True
+
+    def _locked_folder(self) -> int:
+        try:
+            folder = _opened(self._target().parent)
+            if try_lock(folder):
+                return folder
+        except OSError as fault:
+            raise SecretKeyFault(f"{self.source} cannot be changed: {fault.strerror}") from None
+        os.close(folder)
+        raise SecretKeyFault(f"{self.source} is being changed by another: wait for that")
 
     def _target(self) -> Path:
         return self._path.resolve()  # a link to it stays one
@@ -111,10 +122,13 @@ class KeyFile:
 
     def _make_first(self) -> None:
         """Of several that come at once, one makes it."""
-        with _opened(self._path.parent) as folder:
+        folder = _opened(self._path.parent)
+        try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             if not self._path.exists():
                 _write(self._path, made_up(), None)
+        finally:
+            os.close(folder)
 
     def _replace(self, text: str) -> None:
         target = self._target()
@@ -156,13 +170,8 @@ def _write(path: Path, text: str, before: os.stat_result | None) -> None:
     rename_durably(new, path)
 
 
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
