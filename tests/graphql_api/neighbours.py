@@ -10,7 +10,10 @@ from sqlalchemy import insert
 from domain.access import Actor, ActorKind, Role, Scope
 from domain.assignments import Assignment
 from domain.audit import AuditEntry, Deed
-from domain.experiments import Experiment, ExperimentStatus
+from domain.bandits import Beliefs
+from domain.changes import given
+from domain.design import Design
+from domain.experiments import AllocationMode, Edit, Experiment, ExperimentStatus
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
 from domain.metrics import Metric, MetricDefinition
@@ -47,6 +50,8 @@ from tests.factories import (
     make_project,
     make_variant,
 )
+from tests.persistence.sealed import state_box
+from tests.secret import SECRET_KEY
 from tests.sums import make_running_sums
 
 LONG_AGO = NOON - timedelta(days=1000)
@@ -145,6 +150,23 @@ async def put_experiment(
     )
     await put(database, EXPERIMENTS, experiment)
     return experiment
+
+
+async def put_bandit(database: Database, project: ProjectId) -> None:
+    """That knows nothing yet."""
+    experiment = await put_experiment(
+        database,
+        project,
+        "bandit",
+        ExperimentStatus.ACTIVE,
+        allocation=AllocationMode.THOMPSON,
+        phase=1,
+    )
+    variant = make_variant(experiment_id=experiment.id, traffic_weight=1.0)
+    design = Design(experiment=replace(experiment, phase=0), variants=[variant])
+    edit = Edit(phase=design.next_phase(NOON))
+    edit = Beliefs(state_box(SECRET_KEY)).begun(design, edit, NOON)
+    await put(database, VARIANTS, replace(variant, **given(edit.changed[variant.id])))
 
 
 async def put_variants(database: Database, experiment: Experiment) -> Variant:

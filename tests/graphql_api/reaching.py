@@ -41,6 +41,7 @@ ENTRIES = {
     "Subscription": "subscription { $field }",
     "Node": '{ node(id: "$Experiment") { $field } }',
     "Experiment": "{ activeExperiments { $field } }",
+    "BanditState": '{ experiment(by: {name: "bandit"}) { variants { bandit { $field } } } }',
     "Variant": "{ activeExperiments { variants { $field } } }",
     "Interval": "{ activeExperiments { variants { confidenceInterval { $field } } } }",
     **{

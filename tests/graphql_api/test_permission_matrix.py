@@ -22,6 +22,7 @@ from tests.graphql_api.neighbours import (
     LONG_AGO,
     Estate,
     key_of,
+    put_bandit,
     put_experiment,
     put_key,
     put_user,
@@ -75,9 +76,11 @@ class Trial:
         }
 
     async def prepare(self, caller: str) -> None:
-        for project in (self._first.project.id, self._other.project.id):
-            await put_experiment(self._database, project, "second")  # the third fills the plan
-            await put_experiment(self._database, project, "third")
+        first, other = self._first.project.id, self._other.project.id
+        for project in (first, other):
+            await put_experiment(self._database, project, "second")
+        await put_bandit(self._database, first)  # a third fills the plan
+        await put_experiment(self._database, other, "third")
         self._graph = self._graph.showing(await self._token(caller))
         await self._renew()
 
