@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.analysis import fixed_look
+from domain.analysis import clocks, fixed_look
 from domain.analysis.evaluation import Evaluation, evaluate
 from domain.analysis.evidence import DecisionKind
 from domain.analysis.intervals import wilson_interval
@@ -130,7 +130,7 @@ def taken(
         fixed=None if fixed is None else fixed_look.to_json(fixed),
         standing=_standing(evaluation.results),
         alarmed=observed.alarmed or state is SampleRatioState.ALARM,
-        clocks={},
+        clocks=clocks.to_json(evaluation.clocks),
         is_kept=is_kept,
     )
 

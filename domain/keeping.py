@@ -123,4 +123,4 @@ def _is_pending(last: Snapshot | None, observed: Observed) -> bool:
 
 
 def _found(snapshot: Snapshot) -> tuple[object, ...]:
-    return snapshot.fixed, snapshot.standing, snapshot.alarmed
+    return snapshot.fixed, snapshot.standing, snapshot.alarmed, snapshot.clocks

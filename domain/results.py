@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from domain.analysis import fixed_look
+from domain.analysis import clocks, fixed_look
 from domain.analysis.evaluation import evaluate
 from domain.analysis.evidence import ArmDecision, DecisionKind
 from domain.analysis.observed import Observed
@@ -216,4 +216,5 @@ def _found(last: Snapshot | None, variants: Sequence[Variant]) -> dict[str, Any]
             if key in known
         },
         "alarmed": last.alarmed,
+        "clocks": clocks.from_json(last.clocks),
     }

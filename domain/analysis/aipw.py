@@ -10,34 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Floats: TypeAlias = NDArray[np.float64]
+_ONE = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Of the users that one arm got in one epoch: how many, Σx and Σx²."""
+class Epochs:
+    """By epoch and arm: what was fixed before the epoch (each arm's propensity, 0 where it had no
+    part, and the mean it was expected to have), and what came of it. A cell is (n, Σx, Σx²), on the
+    last axis. `users` counts all users of the epoch."""
 
-    users: int
-    total: float
-    squares: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """What was fixed before the epoch (each arm's propensity, which is positive, and the mean it
-    was expected to have) and what came of it. `users` counts all users of the epoch."""
-
-    users: int
-    propensities: tuple[float, ...]
-    plug_ins: tuple[float, ...]
-    cells: tuple[Cell, ...]
+    users: _Floats
+    propensities: _Floats
+    plug_ins: _Floats
+    cells: _Floats
 
     def __post_init__(self) -> None:
-        if not len(self.propensities) == len(self.plug_ins) == len(self.cells):
+        shape = (*self.users.shape, self.propensities.shape[-1])
+        if not self.propensities.shape == self.plug_ins.shape == self.cells.shape[:-1] == shape:
             raise ValueError("an epoch has one propensity, plug-in mean and cell for each arm")
-        if not (min(self.propensities) > 0 and sum(self.propensities) < 1 + 1e-9):
-            raise ValueError(f"{self.propensities} are not the positive chances of the arms")
-        if sum(cell.users for cell in self.cells) > self.users:
-            raise ValueError(f"the arms have more users than the {self.users} of their epoch")
+        if not ((self.propensities >= 0).all() and (self.propensities.sum(axis=1) < _ONE).all()):
+            raise ValueError("propensities are the chances of the arms of an epoch")
+        if (self.cells[..., 0].sum(axis=1) > self.users).any():
+            raise ValueError("the arms of an epoch have more users than the epoch")
+
+    def of(self, arms: Sequence[int]) -> "Epochs":
+        """With these arms alone, and only while all of them had a part and users came."""
+        known = (self.propensities[:, arms] > 0).all(axis=1) & (self.users > 0)
+        return Epochs(
+            users=self.users[known],
+            propensities=self.propensities[known][:, arms],
+            plug_ins=self.plug_ins[known][:, arms],
+            cells=self.cells[known][:, arms],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +66,15 @@ def binary_plug_in(conversions: int, users: int) -> float:
     return (conversions + 0.5) / (users + 1)
 
 
-def estimates(epochs: Sequence[Epoch]) -> Estimates | None:
-    """None before the first user."""
-    users = sum(epoch.users for epoch in epochs)
+def estimates(epochs: Epochs) -> Estimates | None:
+    """Of arms that had a part in all of the epochs; None before the first user."""
+    users = np.array(epochs.users.sum())
     if users == 0:
         return None
-    sums, products = score_sums(
-        np.array([epoch.users for epoch in epochs], dtype=np.float64),
-        np.array([epoch.propensities for epoch in epochs], dtype=np.float64),
-        np.array([epoch.plug_ins for epoch in epochs], dtype=np.float64),
-        np.array([[_numbers(cell) for cell in epoch.cells] for epoch in epochs], dtype=np.float64),
-    )
-    means, covariance = means_and_covariance(
-        np.array(users, dtype=np.float64), sums.sum(axis=0), products.sum(axis=0)
-    )
+    sums, products = score_sums(epochs.users, epochs.propensities, epochs.plug_ins, epochs.cells)
+    means, covariance = means_and_covariance(users, sums.sum(axis=0), products.sum(axis=0))
     return Estimates(
-        users=users,
+        users=int(users),
         means=tuple(means.tolist()),
         covariance=tuple(tuple(row) for row in covariance.tolist()),
     )
@@ -127,21 +124,17 @@ def relative_contrast(of: Estimates, treatment: int, control: int) -> Contrast |
     )
 
 
-def lambda_at_first_look(rho_squared: float, contrast: Contrast, users: int) -> float | None:
+def lambda_at_first_look(rho_squared: float, variance: float, users: int) -> float | None:
     """The rate of the information clock, stored once, at the first look where both arms pass the
     gate. None where nothing has varied."""
-    if users == 0 or contrast.variance == 0:
+    if users == 0 or variance == 0:
         return None
-    return rho_squared / (contrast.variance * users)
+    return rho_squared / (variance * users)
 
 
-def information(rate: float, contrast: Contrast, users: int) -> float | None:
+def information(rate: float, variance: float, users: int) -> float | None:
     """The r of the always-valid formulas, in place of N·ρ². None where nothing varies."""
-    return rate * contrast.variance * users**2 or None
-
-
-def _numbers(cell: Cell) -> tuple[int, float, float]:
-    return cell.users, cell.total, cell.squares
+    return rate * variance * users**2 or None
 
 
 def _variances(of: Estimates, treatment: int, control: int) -> tuple[float, float, float]:

@@ -1,37 +1,38 @@
-"""Every treatment against control, for every metric, on both scales."""
+"""A treatment against control, for one metric on one scale, and what it takes to compare them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from domain.analysis import comparison, sequential
-from domain.analysis.comparison import Estimate, Pair, Phase
+from domain.analysis.comparison import Estimate, Pair
 from domain.analysis.fixed_look import Place
 from domain.analysis.notes import ResultNote
-from domain.analysis.observed import Observed
 from domain.analysis.tallies import Tallies
-from domain.experiments import AllocationMode, Experiment
+from domain.experiments import Experiment
 from domain.metrics import EffectScale, MetricDefinition, MetricRole
 from domain.variants import Variant
 
-_Gated: TypeAlias = tuple[Sequence[ResultNote], Estimate | None]
+Arms: TypeAlias = tuple[Variant, Variant]  # control and treatment
+Gated: TypeAlias = tuple[Sequence[ResultNote], Estimate | None]
+
 _LARGEST = 1e150
-_NO_PAIR = Pair(control=None, treatment=None)
-_OF_BANDITS: _Gated = ((ResultNote.NOT_FOR_BANDITS,), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """Without an estimate until its gate opens; the notes say why. `horizon`: the users at whom
-    what holds at every look is sharpest."""
+    """Without an estimate until its gate opens; the notes say why. `r`: how much has been seen, for
+    what holds at every look; None where nothing does. `clock`: the rate of a bandit's r, once it
+    has begun."""
 
     metric: MetricDefinition
     variant: Variant
     scale: EffectScale
     pair: Pair
-    horizon: float
     notes: Sequence[ResultNote]
     estimate: Estimate | None
+    r: float | None
+    clock: float | None = None
 
     @property
     def place(self) -> Place:
@@ -45,68 +46,17 @@ class Contrast:
     def is_in_family(self) -> bool:
         return self.is_headline and self.metric.role is not MetricRole.GUARDRAIL
 
-    @property
-    def users(self) -> int:
-        return sum(arm.n for arm in (self.pair.control, self.pair.treatment) if arm is not None)
 
-
-def contrasts(observed: Observed, tallies: Tallies) -> list[Contrast]:
-    control = observed.control
-    if control is None:
-        return []
-    return [
-        contrast
-        for variant in observed.treatments
-        for metric in observed.metrics
-        for contrast in _both_scales(observed.experiment, tallies, metric, (control, variant))
-    ]
-
-
-def _both_scales(
-    experiment: Experiment,
-    tallies: Tallies,
+def gated(
+    pair: Pair,
     metric: MetricDefinition,
-    arms: tuple[Variant, Variant],
-) -> list[Contrast]:
-    plain = experiment.allocation is AllocationMode.FIXED
-    pair = _pair(tallies, metric, arms) if plain else _NO_PAIR
-    horizon = _horizon(experiment, tallies, arms)
-    held = []
-    for scale in EffectScale:
-        notes, estimate = _gated(pair, metric, scale) if plain else _OF_BANDITS
-        held.append(
-            Contrast(
-                metric=metric,
-                variant=arms[1],
-                scale=scale,
-                pair=pair,
-                horizon=horizon,
-                notes=notes,
-                estimate=estimate,
-            )
-        )
-    return held
-
-
-def _pair(tallies: Tallies, metric: MetricDefinition, arms: tuple[Variant, Variant]) -> Pair:
-    control, treatment = arms
-    phases = [
-        Phase(
-            control=tallies.sums(control, phase, metric),
-            treatment=tallies.sums(treatment, phase, metric),
-            control_weight=tallies.weight(control, phase),
-            treatment_weight=tallies.weight(treatment, phase),
-        )
-        for phase in tallies.phases
-    ]
-    return comparison.paired(phases, metric.aggregation)
-
-
-def _gated(pair: Pair, metric: MetricDefinition, scale: EffectScale) -> _Gated:
+    scale: EffectScale,
+    effect: Callable[[EffectScale], Estimate | None],
+) -> Gated:
     note = comparison.gate(pair, metric.aggregation, scale)
     if note is not None:
         return (note,), None
-    estimate = comparison.effect(pair, scale) if _is_measurable(pair) else None
+    estimate = effect(scale) if _is_measurable(pair) else None
     if estimate is None:
         return (ResultNote.TOO_FEW_OBSERVATIONS,), None
     caution = comparison.caution(pair, metric.aggregation, scale)
@@ -119,7 +69,11 @@ def _is_measurable(pair: Pair) -> bool:
     return all(abs(arm.mean) < _LARGEST and arm.u < _LARGEST**2 for arm in arms)
 
 
-def _horizon(experiment: Experiment, tallies: Tallies, arms: tuple[Variant, Variant]) -> float:
+def rho_squared(experiment: Experiment, tallies: Tallies, arms: Arms) -> float:
+    return sequential.rho_squared(experiment.alpha, _horizon(experiment, tallies, arms))
+
+
+def _horizon(experiment: Experiment, tallies: Tallies, arms: Arms) -> float:
     """By the weights of the first phase in which both had traffic: it does not move later."""
     for phase in tallies.phases:
         weights = [tallies.weight(arm, phase) for arm in arms]

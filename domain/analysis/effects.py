@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from domain.analysis import families, prospects
 from domain.analysis.contrasts import Contrast
@@ -12,17 +13,19 @@ from domain.analysis.notes import ResultNote
 from domain.analysis.observed import Observed
 from domain.analysis.results import Comparison, Effect, Inference
 from domain.analysis.tallies import Tallies
+from domain.analysis.weighted_means import WeightedMeans
 from domain.metrics import EffectScale, MetricDefinition
 from domain.variants import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """`fixed`: None for a place that had too few observations at the planned look, and no place
-    before that look."""
+    """`weighted`: a bandit's means, by metric. `fixed`: None for a place that had too few
+    observations at the planned look, and no place before that look."""
 
     observed: Observed
     tallies: Tallies
+    weighted: Mapping[UUID, WeightedMeans]
     contrasts: Mapping[Place, Contrast]
     anytime: Mapping[Place, Judged]
     fixed: Mapping[Place, Inference | None]
@@ -82,6 +85,8 @@ def _notes(found: Findings, contrast: Contrast) -> Sequence[ResultNote]:
     notes = contrast.notes
     if ResultNote.NOT_FOR_BANDITS in notes:
         return notes
+    if found.observed.is_bandit:
+        return (*notes, ResultNote.NOT_FOR_BANDITS)  # why there is no planned look
     if contrast.place not in found.fixed:
         return (*notes, ResultNote.PLANNED_SAMPLE_NOT_REACHED)
     if found.fixed[contrast.place] is None and ResultNote.TOO_FEW_OBSERVATIONS not in notes:

@@ -1,38 +1,47 @@
 """All that an experiment shows, from its running sums."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from domain.analysis import families, traffic
-from domain.analysis.contrasts import Contrast, contrasts
+from domain.analysis.clocks import Clocks
+from domain.analysis.contrasts import Contrast
 from domain.analysis.effects import Findings, comparisons
 from domain.analysis.fixed_look import FixedInference, FixedLook
 from domain.analysis.observed import Observed
+from domain.analysis.plain_contrasts import plain_contrasts
 from domain.analysis.results import ExperimentResults, MetricResults
 from domain.analysis.tallies import Tallies, tally
 from domain.analysis.variant_results import variant_results
 from domain.analysis.verdict import verdict
-from domain.experiments import AllocationMode
+from domain.analysis.weighted_contrasts import weighted_contrasts
+from domain.analysis.weighted_means import WeightedMeans, weighted_means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """`fixed`: the planned look as it is to be stored, where it is new or has been taken by now.
-    Whoever stores one first is right; it comes back in what is observed next."""
+    `clocks`: all that have begun by now. Whoever stores one first is right; it comes back in what
+    is observed next."""
 
     results: ExperimentResults
     fixed: FixedLook | None
+    clocks: Clocks
 
 
 def evaluate(observed: Observed, *, may_look: bool = True) -> Evaluation:
-    """`may_look`: whether this is the moment to take the planned look, if it is due. Who takes it
-    has to store it: a look that is taken anew for each reader is many looks."""
+    """`may_look`: whether this is the moment to take the planned look, if it is due, and for clocks
+    to begin. Who takes it has to store it: a look that is taken anew for each reader is many
+    looks."""
     tallies = tally(observed)
-    held = contrasts(observed, tallies)
+    weighted = weighted_means(observed, tallies)
+    held = _contrasts(observed, tallies, weighted, may_look=may_look)
     look = _look(observed, tallies, held) if may_look else observed.fixed
     found = Findings(
         observed=observed,
         tallies=tallies,
+        weighted=weighted,
         contrasts={contrast.place: contrast for contrast in held},
         anytime=families.at_every_look(held, observed.experiment),
         fixed={} if look is None else look.seen_at(observed.as_of),
@@ -40,7 +49,35 @@ def evaluate(observed: Observed, *, may_look: bool = True) -> Evaluation:
     return Evaluation(
         results=_results(found),
         fixed=None if look is observed.fixed else look,
+        clocks={**observed.clocks, **_clocks(held)},
     )
+
+
+def _contrasts(
+    observed: Observed,
+    tallies: Tallies,
+    weighted: Mapping[UUID, WeightedMeans],
+    *,
+    may_look: bool,
+) -> list[Contrast]:
+    """Of every treatment against control, for every metric, on both scales."""
+    control, held = observed.control, list[Contrast]()
+    if control is None:
+        return held
+    for arms in [(control, each) for each in observed.treatments]:
+        for metric in observed.metrics:
+            if observed.is_bandit:
+                means = weighted.get(metric.id)
+                held += weighted_contrasts(
+                    observed, tallies, means, metric, arms, may_begin=may_look
+                )
+            else:
+                held += plain_contrasts(observed.experiment, tallies, metric, arms)
+    return held
+
+
+def _clocks(held: Sequence[Contrast]) -> Clocks:
+    return {contrast.place: contrast.clock for contrast in held if contrast.clock is not None}
 
 
 def _results(found: Findings) -> ExperimentResults:
@@ -60,7 +97,7 @@ def _results(found: Findings) -> ExperimentResults:
         metrics=[
             MetricResults(
                 metric=metric,
-                variants=variant_results(observed, tallies, metric),
+                variants=variant_results(observed, tallies, metric, found.weighted.get(metric.id)),
                 comparisons=comparisons(found, metric),
             )
             for metric in observed.metrics
@@ -71,7 +108,7 @@ def _results(found: Findings) -> ExperimentResults:
 
 def _look(observed: Observed, tallies: Tallies, held: Sequence[Contrast]) -> FixedLook | None:
     look, now = observed.fixed, observed.as_of
-    if observed.experiment.allocation is AllocationMode.THOMPSON:
+    if observed.is_bandit:
         return look
     if look is None and traffic.has_planned_sample(observed, tallies):
         look = FixedLook(reached_at=now)

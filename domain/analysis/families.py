@@ -24,11 +24,7 @@ class Judged:
 
 
 def at_every_look(contrasts: Sequence[Contrast], experiment: Experiment) -> Mapping[Place, Judged]:
-    def infer(contrast: Contrast) -> Infer:
-        r = contrast.users * sequential.rho_squared(experiment.alpha, contrast.horizon)
-        return lambda estimate, alpha: sequential.anytime(estimate, r, alpha)
-
-    return _judged(contrasts, experiment, infer)
+    return _judged(contrasts, experiment, _anytime)
 
 
 def at_the_planned_look(
@@ -37,12 +33,23 @@ def at_the_planned_look(
     return _judged(contrasts, experiment, lambda _: comparison.fixed)
 
 
+def _anytime(contrast: Contrast) -> Infer | None:
+    r = contrast.r
+    return None if r is None else lambda estimate, a: sequential.anytime(estimate, r, a)
+
+
 def _judged(
-    contrasts: Sequence[Contrast], experiment: Experiment, infer: Callable[[Contrast], Infer]
+    contrasts: Sequence[Contrast],
+    experiment: Experiment,
+    infer: Callable[[Contrast], Infer | None],
 ) -> Mapping[Place, Judged]:
     """The family is corrected together; guardrails and the other scale stand for themselves."""
     alpha = experiment.alpha
-    known = [(each.place, infer(each), each.estimate) for each in contrasts if each.estimate]
+    known = [
+        (each.place, look, each.estimate)
+        for each in contrasts
+        if each.estimate is not None and (look := infer(each)) is not None
+    ]
     alone = {place: look(estimate, alpha) for place, look, estimate in known}
     family = [each.place for each in contrasts if each.is_in_family]
     log_ps = [alone[place].log_p if place in alone else 0.0 for place in family]

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from domain.analysis.clocks import Clocks
 from domain.analysis.evidence import ArmDecision
 from domain.analysis.fixed_look import FixedLook
 from domain.analysis.sums import Sums
-from domain.experiments import Experiment, Phase
+from domain.experiments import AllocationMode, Experiment, Phase
 from domain.ids import NIL
 from domain.metrics import (
     EffectScale,
@@ -34,9 +35,10 @@ class ArmSums:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What earlier results have left behind comes back with the later ones: the `fixed` look,
-    the `standing` decisions of the arms, and whether the sample ratio has `alarmed` and nobody
-    has acknowledged it. `crossover` is the share of users seen in more than one arm;
-    `planned_effect` the smallest one worth finding, on the scale of the primary metric."""
+    the `standing` decisions of the arms, whether the sample ratio has `alarmed` and nobody has
+    acknowledged it, and the `clocks` of a bandit. `crossover` is the share of users seen in more
+    than one arm; `planned_effect` the smallest one worth finding, on the scale of the primary
+    metric."""
 
     experiment: Experiment
     variants: Sequence[Variant]
@@ -48,8 +50,13 @@ class Observed:
     fixed: FixedLook | None = None
     standing: Mapping[UUID, ArmDecision] = field(default_factory=dict)
     alarmed: bool = False
+    clocks: Clocks = field(default_factory=dict)
     crossover: float = 0.0
     planned_effect: float | None = None
+
+    @property
+    def is_bandit(self) -> bool:
+        return self.experiment.allocation is AllocationMode.THOMPSON
 
     @property
     def active(self) -> Sequence[Variant]:

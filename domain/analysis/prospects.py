@@ -11,7 +11,7 @@ from domain.analysis.grids import rank_rates
 from domain.analysis.intervals import Interval
 from domain.analysis.normal_effect import Normal
 from domain.analysis.observed import Observed
-from domain.analysis.rankings import is_steady, rate
+from domain.analysis.rankings import rate
 from domain.analysis.tallies import Tallies
 from domain.metrics import EffectScale, MetricAggregation, MetricDirection
 
@@ -64,12 +64,12 @@ def credible(
 def _rates(
     observed: Observed, tallies: Tallies, contrast: Contrast
 ) -> tuple[Posterior, Posterior] | None:
-    """Of treatment and control, where a rate can be told by counting."""
+    """Of treatment and control, where a rate can be told by counting: a bandit's cannot."""
     control, metric = observed.control, contrast.metric
-    if control is None or metric.aggregation is not MetricAggregation.BINARY:
+    if control is None or observed.is_bandit or metric.aggregation is not MetricAggregation.BINARY:
         return None
     arms = (contrast.variant, control)
-    if min(map(tallies.users, arms)) <= 0 or not is_steady(observed, tallies, arms):
+    if min(map(tallies.users, arms)) <= 0 or not tallies.is_steady(arms):
         return None
     return rate(tallies, arms[0], metric), rate(tallies, arms[1], metric)
 

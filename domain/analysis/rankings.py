@@ -10,7 +10,6 @@ from domain.analysis.grids import Ranking, rank_means, rank_rates
 from domain.analysis.normal_effect import Normal
 from domain.analysis.observed import Observed
 from domain.analysis.tallies import Tallies
-from domain.experiments import AllocationMode
 from domain.metrics import MetricAggregation, MetricDefinition
 from domain.variants import Variant
 
@@ -20,7 +19,7 @@ def ranking(observed: Observed, tallies: Tallies, metric: MetricDefinition) -> R
     active = observed.active
     if not active or min(map(tallies.users, active)) <= 0:
         return None
-    steady = is_steady(observed, tallies, active)
+    steady = _is_steady(observed, tallies, active)
     if metric.aggregation is MetricAggregation.BINARY and steady:
         rates = [rate(tallies, variant, metric) for variant in active]
         return rank_rates(rates, metric.direction)
@@ -28,10 +27,9 @@ def ranking(observed: Observed, tallies: Tallies, metric: MetricDefinition) -> R
     return None if means is None else rank_means(means, metric.direction)
 
 
-def is_steady(observed: Observed, tallies: Tallies, variants: Sequence[Variant]) -> bool:
+def _is_steady(observed: Observed, tallies: Tallies, variants: Sequence[Variant]) -> bool:
     """Whether phases may be merged. The posteriors that move a bandit are always merged."""
-    is_bandit = observed.experiment.allocation is AllocationMode.THOMPSON
-    return is_bandit or tallies.is_steady(variants)
+    return observed.is_bandit or tallies.is_steady(variants)
 
 
 def rate(tallies: Tallies, variant: Variant, metric: MetricDefinition) -> Posterior:

@@ -60,6 +60,8 @@ def ended_leading(arm: ArmEvidence, missing: str) -> str:
 
 
 def guardrail_open(guardrail: MetricEvidence) -> str:
+    if ResultNote.NOT_FOR_BANDITS in guardrail.notes:
+        return f"while the traffic follows the results, {guardrail.metric.name} cannot be judged"
     if guardrail.bounds is None:
         return f"it is too early to say whether {guardrail.metric.name} got worse"
     return f"{effect(guardrail)}, which does not rule out harm"
@@ -118,7 +120,7 @@ def ended_early(arm: ArmEvidence) -> str:
 def _not_for_bandits(arm: ArmEvidence) -> str:
     return (
         f"{arm.variant.name} is not judged against {arm.control.name}: the traffic follows the "
-        "results, which would distort the comparison."
+        "results, which would distort the comparison of a mean per event."
     )
 
 

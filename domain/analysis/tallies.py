@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -22,12 +22,16 @@ class Tallies:
     """Of one look; what is asked for again and again is added up once."""
 
     def __init__(
-        self, shares: Mapping[int, Mapping[str, float]], rows: Mapping[_Key, Sums]
+        self,
+        shares: Mapping[int, Mapping[str, float]],
+        rows: Mapping[_Key, Sums],
+        plug_ins: Mapping[int, Mapping[str, Mapping[str, float]]],
     ) -> None:
         self.shares = shares
+        self._plug_ins = plug_ins
         self.phases = sorted(shares)
         self._rows = rows
-        self._users: dict[UUID, int] = {}
+        self._assigned: dict[UUID, Sums] = {}
         self._totals: dict[tuple[UUID, UUID], Sums] = {}
         self._steady: dict[tuple[str, ...], bool] = {}
 
@@ -35,10 +39,7 @@ class Tallies:
         return self._rows.get((variant.id, phase, None), _NOBODY)
 
     def users(self, variant: Variant) -> int:
-        if variant.id not in self._users:
-            counts = (self.assigned(variant, phase).users for phase in self.phases)
-            self._users[variant.id] = sum(counts)
-        return self._users[variant.id]
+        return self._everyone(variant).users
 
     def conversions(self, variant: Variant, metric: MetricDefinition | None = None) -> int:
         """Users with events of the metric, or who converted."""
@@ -48,6 +49,10 @@ class Tallies:
 
     def weight(self, variant: Variant, phase: int) -> float:
         return self.shares[phase].get(variant.name, 0.0)
+
+    def plug_ins(self, phase: int, metric: MetricDefinition) -> Mapping[str, float]:
+        """The means that were expected before the phase, by variant."""
+        return self._plug_ins.get(phase, {}).get(str(metric.id), {})
 
     def had_traffic(self, variant: Variant) -> bool:
         weighed = any(self.weight(variant, phase) > 0.0 for phase in self.phases)
@@ -60,9 +65,8 @@ class Tallies:
     def total(self, variant: Variant, metric: MetricDefinition) -> Sums:
         key = variant.id, metric.id
         if key not in self._totals:
-            assigned = merged(self.assigned(variant, phase) for phase in self.phases)
             rows = merged(self._with_events(variant, phase, metric) for phase in self.phases)
-            self._totals[key] = _completed(assigned, rows, metric)
+            self._totals[key] = _completed(self._everyone(variant), rows, metric)
         return self._totals[key]
 
     def is_steady(self, variants: Sequence[Variant]) -> bool:
@@ -77,6 +81,12 @@ class Tallies:
         shares = [_normalised([self.weight(each, phase) for each in variants]) for phase in used]
         return all(all(map(math.isclose, each, shares[0])) for each in shares)
 
+    def _everyone(self, variant: Variant) -> Sums:
+        if variant.id not in self._assigned:
+            parts = (self.assigned(variant, phase) for phase in self.phases)
+            self._assigned[variant.id] = merged(parts)
+        return self._assigned[variant.id]
+
     def _counts(self, variants: Sequence[Variant], phase: int) -> list[int]:
         return [self.assigned(variant, phase).users for variant in variants]
 
@@ -85,12 +95,14 @@ class Tallies:
 
 
 def tally(observed: Observed) -> Tallies:
-    """A phase that nobody wrote down has the weights of today."""
+    """A phase that nobody wrote down has the weights of today. A bandit's has been opened since
+    the phases were read: its weights are not known yet."""
     rows = {(row.variant_id, row.phase, row.metric_id): row.sums for row in observed.sums}
     given: dict[int, Any] = {phase.number: phase.weights for phase in observed.phases}
-    present = split(observed.variants)
+    plug_ins: dict[int, Any] = {phase.number: phase.plug_ins for phase in observed.phases}
+    present = {} if observed.is_bandit else split(observed.variants)
     unwritten = {row.phase: present for row in observed.sums if row.phase not in given}
-    return Tallies(given | unwritten, rows)
+    return Tallies(given | unwritten, rows, plug_ins)
 
 
 def _completed(assigned: Sums, row: Sums, metric: MetricDefinition) -> Sums:
@@ -111,9 +123,14 @@ def _with_absent(row: Sums, absent: int, metric: MetricDefinition) -> Sums:
     if absent <= 0:
         return row
     value = _capped_zero(metric)
-    with localcontext(EXACT):
-        others = Sums(users=absent, total=absent * value, squares=absent * value * value)
-    return merged((row, others))
+    return Sums(
+        users=row.users + absent,
+        total=EXACT.fma(value, absent, row.total),
+        squares=EXACT.fma(EXACT.multiply(value, value), absent, row.squares),
+        events=row.events,
+        event_squares=row.event_squares,
+        cross=row.cross,
+    )
 
 
 def _capped_zero(metric: MetricDefinition) -> Decimal:

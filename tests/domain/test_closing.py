@@ -9,16 +9,19 @@ import pytest
 
 from domain import lifecycle
 from domain.analysis import fixed_look
+from domain.analysis.clocks import from_json
+from domain.analysis.evaluation import evaluate
 from domain.analysis.evidence import ArmDecision, DecisionKind
 from domain.analysis.fixed_look import FixedLook
 from domain.analysis.intervals import wilson_interval
 from domain.analysis.observed import Observed
 from domain.changes import given
 from domain.closing import Closing, closing, published
-from domain.experiments import ExperimentStatus
+from domain.experiments import AllocationMode, ExperimentStatus
 from domain.metrics import EffectScale, MetricAggregation, MetricRole
 from domain.results import Subject
 from domain.snapshots import Snapshot, unpacked
+from domain.sums import OWN
 from domain.variants import Published, Tally
 from tests.domain.analysis.observing import (
     assigned,
@@ -192,6 +195,23 @@ def test_the_columns_of_all_variants_are_written_over_all_phases() -> None:
     assert columns[retired.id] == published(
         Tally(variant_id=retired.id, users=5, conversions=5, value=9.0), 0.1
     )
+
+
+def test_the_clocks_of_a_bandit_are_those_by_which_it_was_judged() -> None:
+    seen = observed(allocation=AllocationMode.THOMPSON)
+    b, c = (variant.id for variant in seen.variants[1:])
+    known = {(OWN, b, EffectScale.RELATIVE): 0.25}
+
+    done = closed(replace(seen, clocks=known), PAUSED)
+
+    held = from_json(done.snapshot.clocks)
+    assert held.keys() == {(OWN, variant, scale) for variant in (b, c) for scale in EffectScale}
+    assert known.items() <= held.items()
+    again = evaluate(replace(seen, clocks=held), may_look=False).results
+    assert done.significance("c") == closed(replace(seen, clocks=held)).significance("c")
+    assert [each.relative.anytime for each in again.metrics[0].comparisons] == [
+        each.relative.anytime for each in done.results.metrics[0].comparisons
+    ]
 
 
 def test_what_was_found_for_good_is_handed_on() -> None:

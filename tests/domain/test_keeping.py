@@ -48,9 +48,9 @@ class Server:
             variants=FakeVariants(self.memory),
             metrics=FakeDefinitions(self.memory),
         )
-        results = Results(designs, self.sums, self.snapshots, lambda: self.now)
+        self.results = Results(designs, self.sums, self.snapshots, lambda: self.now)
         self.keeper = Keeper(
-            results, FakeRunning(self.memory), self.snapshots, lambda: self.now, pause=0
+            self.results, FakeRunning(self.memory), self.snapshots, lambda: self.now, pause=0
         )
 
     def started(self, days: float = 8, **changes: Any) -> Experiment:

@@ -86,6 +86,7 @@ async def test_it_comes_back_as_it_was_taken(
         fixed={"taken_at": None, "inferences": [{"p": 5e-324, "upper": 1.7976931348623157e308}]},
         standing={str(UUID(int=1)): {"kind": "ship", "reason": "b „beats“ a."}},
         alarmed=True,
+        clocks={f"{UUID(int=2)}/{UUID(int=1)}/relative": 0.1 + 0.2},
         is_kept=True,
     )
 

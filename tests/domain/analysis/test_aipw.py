@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from domain.analysis.aipw import (
-    Cell,
     Contrast,
-    Epoch,
+    Epochs,
     Estimates,
     absolute_contrast,
     binary_plug_in,
@@ -25,19 +24,12 @@ USERS = [(205, 195), (118, 282), (47, 353)]
 CONVERSIONS = [(19, 27), (12, 40), (4, 49)]
 PROPENSITIES = [(0.5, 0.5), (0.3, 0.7), (0.12, 0.88)]
 PLUG_INS = [(0.0, 0.0), (19.5 / 206, 27.5 / 196), (31.5 / 324, 67.5 / 478)]
-EXAMPLE = [
-    Epoch(
-        users=400,
-        propensities=chances,
-        plug_ins=means,
-        cells=tuple(
-            Cell(users=n, total=c, squares=c) for n, c in zip(users, conversions, strict=True)
-        ),
-    )
-    for users, conversions, chances, means in zip(
-        USERS, CONVERSIONS, PROPENSITIES, PLUG_INS, strict=True
-    )
-]
+EXAMPLE = Epochs(
+    users=np.array([400.0, 400.0, 400.0]),
+    propensities=np.array(PROPENSITIES),
+    plug_ins=np.array(PLUG_INS),
+    cells=np.stack([USERS, CONVERSIONS, CONVERSIONS], axis=-1).astype(np.float64),
+)
 
 
 def test_the_worked_example_is_met() -> None:
@@ -55,7 +47,7 @@ def test_the_worked_example_is_met() -> None:
 
 
 def test_plug_in_means_of_nothing_leave_the_plain_weighting() -> None:
-    unaided = [replace(epoch, plug_ins=(0.0, 0.0)) for epoch in EXAMPLE]
+    unaided = replace(EXAMPLE, plug_ins=np.zeros((3, 2)))
 
     assert _estimates(unaided).means == pytest.approx((0.0927778, 0.1390206), abs=1e-7)
 
@@ -69,10 +61,9 @@ def test_the_plug_in_mean_of_a_rate_is_never_quite_none_or_all() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_sums_per_epoch_and_arm_say_what_the_single_users_say(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    made = [_epoch_and_scores(rng, arms=4, users=int(rng.integers(1, 400))) for _ in range(8)]
-    scores = np.concatenate([scores for _, scores in made])
+    epochs, scores = _epochs_and_scores(rng, arms=4, sizes=rng.integers(1, 400, 8))
 
-    found = _estimates([epoch for epoch, _ in made])
+    found = _estimates(epochs)
 
     covariance = np.cov(scores.T, bias=True) / len(scores)
     assert found.means == pytest.approx(scores.mean(axis=0), rel=1e-9)
@@ -81,8 +72,8 @@ def test_sums_per_epoch_and_arm_say_what_the_single_users_say(seed: int) -> None
 
 @pytest.mark.parametrize("seed", range(5))
 def test_contrasts_have_the_variance_of_the_combined_scores(seed: int) -> None:
-    epoch, scores = _epoch_and_scores(np.random.default_rng(seed), arms=3, users=500)
-    found = _estimates([epoch])
+    epochs, scores = _epochs_and_scores(np.random.default_rng(seed), arms=3, sizes=np.array([500]))
+    found = _estimates(epochs)
     mean = scores.mean(axis=0)
 
     relative = relative_contrast(found, 2, 1)
@@ -97,16 +88,26 @@ def test_contrasts_have_the_variance_of_the_combined_scores(seed: int) -> None:
 
 
 def test_before_the_first_user_nothing_is_estimated() -> None:
-    nobody = replace(EXAMPLE[0], users=0, cells=(Cell(users=0, total=0.0, squares=0.0),) * 2)
+    nobody = replace(EXAMPLE, users=np.zeros(3), cells=np.zeros((3, 2, 3)))
 
-    assert estimates([]) is None
-    assert estimates([nobody]) is None
+    assert estimates(nobody) is None
+    assert estimates(nobody.of([0, 1])) is None
 
 
 def test_an_arm_without_users_keeps_its_plug_in_mean() -> None:
-    empty = replace(EXAMPLE[1], cells=(EXAMPLE[1].cells[0], Cell(users=0, total=0.0, squares=0.0)))
+    second = _only(EXAMPLE, slice(1, 2))
+    empty = replace(second, cells=second.cells * [[[1], [0]]])
 
-    assert _estimates([empty]).means[1] == pytest.approx(PLUG_INS[1][1])
+    assert _estimates(empty).means[1] == pytest.approx(PLUG_INS[1][1])
+
+
+def test_arms_are_estimated_over_the_epochs_in_which_all_of_them_had_a_part() -> None:
+    joined = replace(EXAMPLE, propensities=np.array([(1.0, 0.0), *PROPENSITIES[1:]]))
+    later = _only(EXAMPLE, slice(1, None))
+
+    assert _estimates(joined.of([0, 1])) == _estimates(later)
+    assert _estimates(joined.of([1])) == _estimates(later.of([1]))
+    assert _estimates(joined.of([0])).users == 1_200
 
 
 def test_a_mean_that_is_not_positive_has_no_relative_contrast() -> None:
@@ -126,60 +127,65 @@ def test_rounding_makes_no_variance_negative() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"propensities": (1.0, 0.0)},
-        {"propensities": (0.6, 0.6)},
-        {"propensities": (math.nan, 0.5)},
-        {"propensities": (0.5, 0.3, 0.2)},
-        {"plug_ins": (0.0,)},
-        {"users": 399},
+        {"propensities": np.full((3, 2), 0.6)},
+        {"propensities": np.tile([1.1, -0.1], (3, 1))},
+        {"propensities": np.tile([math.nan, 0.5], (3, 1))},
+        {"propensities": np.full((3, 3), 0.3)},
+        {"plug_ins": np.zeros((3, 1))},
+        {"users": np.array([400.0, 399.0, 400.0])},
     ],
-    ids=str,
+    ids=["too much", "less than none", "unknown", "too many", "too few", "too few users"],
 )
-def test_an_epoch_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"epoch|positive chances"):
-        replace(EXAMPLE[0], **changes)
+def test_epochs_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="epoch"):
+        replace(EXAMPLE, **changes)
 
 
 def test_the_information_clock_starts_like_the_count_of_users() -> None:
-    first, later = Contrast(estimate=0.1, variance=4e-4), Contrast(estimate=0.1, variance=1e-4)
-
-    rate = lambda_at_first_look(0.001, first, 1_000)
+    rate = lambda_at_first_look(0.001, 4e-4, 1_000)
 
     assert rate is not None
-    assert information(rate, first, 1_000) == pytest.approx(1.0)
-    assert information(rate, later, 4_000) == pytest.approx(4.0)
-    assert information(rate, replace(later, variance=2e-4), 4_000) == pytest.approx(8.0)
+    assert information(rate, 4e-4, 1_000) == pytest.approx(1.0)
+    assert information(rate, 1e-4, 4_000) == pytest.approx(4.0)
+    assert information(rate, 2e-4, 4_000) == pytest.approx(8.0)
 
 
 def test_the_clock_stands_still_where_nothing_varies() -> None:
-    constant = Contrast(estimate=0.1, variance=0.0)
-
-    assert lambda_at_first_look(0.001, constant, 1_000) is None
-    assert lambda_at_first_look(0.001, replace(constant, variance=1.0), 0) is None
-    assert information(2.5, constant, 1_000) is None
+    assert lambda_at_first_look(0.001, 0.0, 1_000) is None
+    assert lambda_at_first_look(0.001, 1.0, 0) is None
+    assert information(2.5, 0.0, 1_000) is None
 
 
-def _estimates(epochs: list[Epoch]) -> Estimates:
+def _estimates(epochs: Epochs) -> Estimates:
     found = estimates(epochs)
     assert found is not None
     return found
 
 
-def _epoch_and_scores(rng: np.random.Generator, arms: int, users: int) -> tuple[Epoch, Floats]:
-    """One epoch of which some users have an arm that is not compared."""
-    chances = 0.9 * rng.dirichlet([3.0] * arms)
-    plug_ins = rng.normal(20, 3, arms)
-    drawn = rng.choice(arms + 1, users, p=[*chances, 1 - chances.sum()])
-    values = rng.normal(20 + drawn, 35)
-    given = drawn[:, None] == np.arange(arms)
-    cells = [
-        Cell(users=len(x), total=float(x.sum()), squares=float((x * x).sum()))
-        for x in (values[arm] for arm in given.T)
-    ]
-    epoch = Epoch(
-        users=users,
-        propensities=tuple(chances.tolist()),
-        plug_ins=tuple(plug_ins.tolist()),
-        cells=tuple(cells),
+def _only(epochs: Epochs, some: slice) -> Epochs:
+    return Epochs(
+        users=epochs.users[some],
+        propensities=epochs.propensities[some],
+        plug_ins=epochs.plug_ins[some],
+        cells=epochs.cells[some],
     )
-    return epoch, plug_ins + given * (values[:, None] - plug_ins) / chances
+
+
+def _epochs_and_scores(
+    rng: np.random.Generator, arms: int, sizes: NDArray[np.int64]
+) -> tuple[Epochs, Floats]:
+    """Some users of each epoch have an arm that is not compared."""
+    chances = 0.9 * rng.dirichlet([3.0] * arms, len(sizes))
+    plug_ins = rng.normal(20, 3, chances.shape)
+    cells, scores = np.empty((*chances.shape, 3)), []
+    for epoch, users in enumerate(sizes):
+        drawn = rng.choice(arms + 1, users, p=[*chances[epoch], 1 - chances[epoch].sum()])
+        x, given = rng.normal(20 + drawn, 35)[:, None], drawn[:, None] == np.arange(arms)
+        cells[epoch] = np.stack(
+            [given.sum(axis=0), (given * x).sum(axis=0), (given * x * x).sum(axis=0)], axis=-1
+        )
+        scores.append(plug_ins[epoch] + given * (x - plug_ins[epoch]) / chances[epoch])
+    epochs = Epochs(
+        users=sizes.astype(np.float64), propensities=chances, plug_ins=plug_ins, cells=cells
+    )
+    return epochs, np.concatenate(scores)

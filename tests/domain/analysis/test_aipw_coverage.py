@@ -3,32 +3,19 @@ each."""
 
 import math
 import os
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 from scipy.stats import binom
 
-from domain.analysis.aipw import means_and_covariance, score_sums
-from domain.analysis.thompson import BURN_IN_USERS, usual_floor
+from tests.domain.analysis.bandit_runs import EPOCH, Bandits, bandits, estimates, steady
 
 Floats = NDArray[np.float64]
 
-EPOCH = 100
-NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
 RHO_SQUARED = 7.936154601737565 / 5_000
 CYCLE = 1 + 0.3 * np.sin(2 * np.pi * np.arange(200) / 40)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bandits:
-    """Many at once, by run, epoch and arm."""
-
-    propensities: Floats
-    plug_ins: Floats
-    cells: Floats
 
 
 @pytest.mark.parametrize(
@@ -38,7 +25,7 @@ def test_at_a_fixed_time_estimates_are_unbiased_and_intervals_hold_the_truth(
     rates: tuple[float, ...], seed: int
 ) -> None:
     rng, chunks = np.random.default_rng(seed), _runs(4_000) // 1_000
-    looks = [_estimates(_bandits(rng, _steady(rates, 100), 1_000)) for _ in range(chunks)]
+    looks = [estimates(bandits(rng, steady(rates, 100), 1_000)) for _ in range(chunks)]
     means = np.concatenate([means[:, -1] for means, _ in looks])
     covariance = np.concatenate([covariance[:, -1] for _, covariance in looks])
 
@@ -49,8 +36,8 @@ def test_at_a_fixed_time_estimates_are_unbiased_and_intervals_hold_the_truth(
 
 
 def test_the_plain_means_of_a_bandit_are_too_low() -> None:
-    bandits = _bandits(np.random.default_rng(64), _steady((0.1, 0.1, 0.1), 100), 2_000)
-    users, converted, _ = np.moveaxis(bandits.cells.sum(axis=1), -1, 0)
+    held = bandits(np.random.default_rng(64), steady((0.1, 0.1, 0.1), 100), 2_000)
+    users, converted, _ = np.moveaxis(held.cells.sum(axis=1), -1, 0)
 
     bias = (converted / users).mean() / 0.1 - 1
 
@@ -95,11 +82,11 @@ def _faults(errors: Floats, variances: Floats) -> list[str]:
 
 def _ever_missed(rng: np.random.Generator, rates: Floats, runs: int) -> NDArray[np.bool_]:
     """On the absolute and on the relative scale, of the last arm against the first."""
-    bandits = _bandits(rng, rates, runs)
-    means, covariance = _estimates(bandits)
+    held = bandits(rng, rates, runs)
+    means, covariance = estimates(held)
     one, other = means[..., -1], means[..., 0]
     true = rates.cumsum(axis=0) / np.arange(1, len(rates) + 1)[:, None]
-    ready = _ready(bandits)
+    ready = _ready(held)
 
     off = one - other - (true[:, -1] - true[:, 0])
     missed = _outside(off, _of_difference(covariance, 1.0, 1.0), ready)
@@ -127,59 +114,8 @@ def _of_difference(covariance: Floats, one: Floats | float, other: Floats | floa
     return own * one**2 + against * other**2 - 2 * covariance[..., -1, 0] * one * other
 
 
-def _ready(bandits: Bandits) -> NDArray[np.bool_]:
+def _ready(held: Bandits) -> NDArray[np.bool_]:
     """Whether the two arms had 25 conversions and 25 others each by the end of the epoch."""
-    users, converted, _ = np.moveaxis(bandits.cells[..., [0, -1], :].cumsum(axis=1), -1, 0)
+    users, converted, _ = np.moveaxis(held.cells[..., [0, -1], :].cumsum(axis=1), -1, 0)
     ready: NDArray[np.bool_] = (np.minimum(converted, users - converted) >= 25).all(axis=-1)
     return ready
-
-
-def _estimates(bandits: Bandits) -> tuple[Floats, Floats]:
-    """Means and covariances of each run after each epoch."""
-    users = np.full(bandits.plug_ins.shape[:2], float(EPOCH))
-    sums, products = score_sums(users, bandits.propensities, bandits.plug_ins, bandits.cells)
-    seen = users.cumsum(axis=1)
-    return means_and_covariance(seen, sums.cumsum(axis=1), products.cumsum(axis=1))
-
-
-def _steady(rates: tuple[float, ...], epochs: int) -> Floats:
-    return np.tile(rates, (epochs, 1))
-
-
-def _bandits(rng: np.random.Generator, rates: Floats, runs: int) -> Bandits:
-    shape = (runs, *rates.shape)
-    bandits = Bandits(
-        propensities=np.empty(shape), plug_ins=np.zeros(shape), cells=np.empty((*shape, 3))
-    )
-    seen = np.zeros((2, runs, rates.shape[1]))
-    for epoch, now in enumerate(rates):
-        weights = _weights(*seen)
-        users = rng.multinomial(EPOCH, weights)
-        converted = rng.binomial(users, now)
-        bandits.propensities[:, epoch] = weights
-        bandits.plug_ins[:, epoch] = (seen[1] + 0.5) / (seen[0] + 1) if epoch else 0.0
-        bandits.cells[:, epoch] = np.stack([users, converted, converted], axis=-1)
-        seen += users, converted
-    return bandits
-
-
-def _weights(users: Floats, converted: Floats) -> Floats:
-    arms = users.shape[1]
-    floor = usual_floor(arms)
-    burning = users.min(axis=1, keepdims=True) < BURN_IN_USERS
-    weights: Floats = np.where(
-        burning, 1 / arms, floor + (1 - arms * floor) * _chances(users, converted)
-    )
-    return weights
-
-
-def _chances(users: Floats, converted: Floats) -> Floats:
-    """To be best, to two digits: beta posteriors are nearly normal on the scale of the arcsine."""
-    angle = np.arcsin(np.sqrt((converted + 2 / 3) / (users + 4 / 3)))
-    spread = 0.5 / np.sqrt(users + 2)
-    nodes = (angle[..., None] + spread[..., None] * NODES)[:, :, None]
-    below = ndtr((nodes - angle[:, None, :, None]) / spread[:, None, :, None])
-    below[:, range(angle.shape[1]), range(angle.shape[1])] = 1.0
-    chances = below.prod(axis=2) @ NODE_WEIGHTS
-    best: Floats = chances / chances.sum(axis=1, keepdims=True)
-    return best

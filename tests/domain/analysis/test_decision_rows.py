@@ -16,6 +16,7 @@ from domain.analysis.notes import ResultNote
 from domain.analysis.sample_ratio import SampleRatioState
 from domain.metrics import (
     EffectScale,
+    MetricAggregation,
     MetricDefinition,
     MetricDirection,
 )
@@ -156,13 +157,25 @@ def test_row_3_says_what_is_wanting(
 
 
 @pytest.mark.parametrize("over", [False, True])
-def test_row_3_a_bandit_is_not_judged_however_long_it_runs(over: bool) -> None:
-    primary = evidence(CLICKS, None, ResultNote.NOT_FOR_BANDITS)
+def test_row_3_a_bandit_is_not_judged_by_means_per_event_however_long_it_runs(over: bool) -> None:
+    per_visit = replace(CLICKS, aggregation=MetricAggregation.MEAN)
+    primary = evidence(per_visit, None, ResultNote.NOT_FOR_BANDITS)
     one = ArmEvidence(variant=CLEAR, control=CONTROL, primary=primary)
 
     assert decided(one, horizon_is_over=over)[1] == (
         "clear is not judged against control: the traffic follows the results, which would "
-        "distort the comparison."
+        "distort the comparison of a mean per event."
+    )
+
+
+def test_row_6_a_guardrail_that_a_bandit_cannot_judge_keeps_it_from_being_shipped() -> None:
+    latency = replace(ERRORS, name="latency", aggregation=MetricAggregation.MEAN)
+
+    one = arm(WINS, evidence(latency, None, ResultNote.NOT_FOR_BANDITS))
+
+    assert decided(one)[1] == (
+        "clear is ahead of control: clicks are 4.2 % to 19.8 % higher, but while the traffic "
+        "follows the results, latency cannot be judged."
     )
 
 

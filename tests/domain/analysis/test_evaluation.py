@@ -4,10 +4,9 @@ import pytest
 
 from domain.analysis.evidence import DecisionKind
 from domain.analysis.intervals import Interval
-from domain.analysis.notes import ResultNote
 from domain.analysis.observed import ArmSums
 from domain.analysis.results import Comparison
-from domain.experiments import AllocationMode, Correction
+from domain.experiments import Correction
 from domain.metrics import (
     EffectScale,
     MetricAggregation,
@@ -236,21 +235,6 @@ def test_a_guardrail_that_is_hurt_takes_the_winner_back() -> None:
 
     assert result.decision.kind is DecisionKind.ROLL_BACK
     assert result.decision.reason.startswith("clear does harm: errors are")
-
-
-def test_bandits_show_what_they_go_by_and_no_plain_means() -> None:
-    result = conversions((100, 1000), (150, 1000), allocation=AllocationMode.THOMPSON)
-
-    compared, (control, clear) = first_comparison(result), result.metrics[0].variants
-    for effect in (compared.absolute, compared.relative):
-        assert effect.notes == (ResultNote.NOT_FOR_BANDITS,)
-        assert (effect.estimate, effect.anytime) == (None, None)
-        assert (effect.fixed, effect.credible) == (None, None)
-    assert (control.mean, control.standard_deviation, control.interval) == (None, None, None)
-    assert (control.users, control.conversions) == (1000, 100)
-    assert clear.probability_best == LOOSE(0.99962, abs=1e-4)
-    assert result.decision.kind is DecisionKind.KEEP_RUNNING
-    assert "the traffic follows the results" in result.decision.reason
 
 
 def test_the_same_sums_give_the_same_results() -> None:
