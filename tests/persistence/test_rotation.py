@@ -24,6 +24,17 @@ def rotation(database: Database, keys: Rotating) -> Rotation:
     return Rotation(database, keys, noticed=0.0)
 
 
+BEATEN_TWICE = """
+CREATE SEQUENCE turn;
+CREATE FUNCTION beat() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('turn') <= 2 THEN RETURN NULL; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER beat BEFORE UPDATE ON ab_variants FOR EACH ROW EXECUTE FUNCTION beat();
+"""
+
+
 async def done(rotation: Rotation) -> list[tuple[int, int]]:
     return [step async for step in rotation.run()]
 
@@ -200,6 +211,20 @@ async def test_what_was_sealed_before_and_written_late_is_found(
 
     assert (running.sealed, running.is_old_key_gone) == (4, True)
     assert await opened(database_url, keys) == plain | {variant: b"late"}
+
+
+async def test_who_is_beaten_to_a_row_comes_back_for_it(
+    database: Database, database_url: str, keys: KeyFile
+) -> None:
+    plain = await put_states(database_url, keys, 1)
+    async with database.at_leisure() as connection:
+        await connection.execute(BEATEN_TWICE)
+
+    turned = rotation(database, keys)
+    await done(turned)
+
+    assert (turned.sealed, turned.is_old_key_gone) == (1, True)
+    assert await opened(database_url, keys) == plain
 
 
 async def test_servers_that_go_on_sealing_lose_nothing(
