@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from graphql_api import app, logs, wire
+from graphql_api import app, logs
 from graphql_api.endpoints import Endpoints
 from graphql_api.heads import Http
 from graphql_api.settings import Settings, from_environment
@@ -133,8 +133,8 @@ def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
         http=cast(Any, partial(Http, settings.arrival_time)),
         ws=Wire,
         ws_max_size=settings.max_message,
-        ws_ping_interval=wire.PING_EVERY,
-        ws_ping_timeout=wire.PONG_WITHIN,
+        ws_ping_interval=settings.ping_interval,
+        ws_ping_timeout=settings.pong_time,
         ws_per_message_deflate=False,
         lifespan="off",  # ours: it says why it fails, and ends in every case
         log_config=None,

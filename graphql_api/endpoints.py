@@ -48,8 +48,9 @@ class Endpoints:
         self.audience = Audience(observed.measures, edge)
         self.channels = Channels(
             operations,
-            lambda caller: make_context(caller, ""),
+            make_context,
             time.monotonic,
+            settings,
             self.audience.attend,
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)

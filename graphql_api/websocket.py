@@ -27,7 +27,6 @@ from graphql_api.streams import Streams
 logger = logging.getLogger("abgraph.requests")
 
 PROTOCOL = "graphql-transport-ws"
-BEGIN_WITHIN = 5.0  # seconds until connection_init
 _LAST_WORDS = 1.0  # seconds for what is still to be read
 
 _LONGEST_REASON = 123  # bytes
@@ -122,7 +121,7 @@ class _Socket:
     async def _talk(self) -> Farewell | None:
         """Why it ends; None where the client goes by itself."""
         try:
-            patience = 0 if self._is_dismissed else BEGIN_WITHIN
+            patience = 0 if self._is_dismissed else self._streams.bounds.begin_time
             async with asyncio.timeout(patience) as self._patience:
                 await self._listen()
         except TimeoutError:

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.experiments import ExperimentStatus
-from graphql_api import channel as channels_of_one
+from graphql_api.bounds import Bounds
 from graphql_api.documents import Asked
 from tests.fake_live import World, seconds, timeless
 from tests.graphql_api.crowds import EVERY, Crowd, Reader, services
@@ -42,7 +42,7 @@ async def test_nothing_is_left_where_everybody_has_left(crowd: Crowd) -> None:
 @timeless
 async def test_a_value_that_is_too_large_is_an_error(crowd: Crowd) -> None:
     query = 'subscription { experimentChanged(experiment: {name: "large"}) { description } }'
-    crowd.world.started(name="large", description="x" * channels_of_one.LARGEST_VALUE)
+    crowd.world.started(name="large", description="x" * Bounds().max_value)
     asked = Asked(query=query, variables=None, operation_name=None)
     reader = crowd.join_to(asked, Reader())
     await asyncio.sleep(1)
