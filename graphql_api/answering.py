@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from graphql_api import app, logs
 from graphql_api.endpoints import Endpoints
 from graphql_api.heads import Http
+from graphql_api.places import Places
 from graphql_api.settings import Settings, from_environment
 from graphql_api.start_faults import START_FAULTS, in_words
 from graphql_api.wire import Wire
@@ -58,9 +59,9 @@ class Server(uvicorn.Server):
     def __init__(
         self, application: Starlette, settings: Settings, ready: Callable[[], None]
     ) -> None:
-        super().__init__(_configured(application, settings))
-        self._ready = ready
         self._endpoints: Endpoints = application.state.endpoints
+        super().__init__(_configured(application, settings, self._endpoints.http_places))
+        self._ready = ready
         self._leave: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -127,10 +128,10 @@ async def answer(
         stopping.done()
 
 
-def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
+def _configured(application: Starlette, settings: Settings, places: Places) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http=cast(Any, partial(Http, settings.arrival_time)),
+        http=cast(Any, partial(Http, settings, places)),
         ws=Wire,
         ws_max_size=settings.max_message,
         ws_ping_interval=settings.ping_interval,

@@ -20,6 +20,7 @@ from graphql_api.observation import Observation
 from graphql_api.observing import Audience
 from graphql_api.origins import address_of
 from graphql_api.persisted import Persisted, read_manifest
+from graphql_api.places import Places
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from graphql_api.streams import Streams
@@ -54,6 +55,7 @@ class Endpoints:
             self.audience.attend,
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
+        self.http_places = Places(settings.http_connections, settings.http_connections_per_address)
         streams = Streams(
             bounds=settings,
             operations=operations,

@@ -14,11 +14,12 @@ from strawberry.types.graphql import OperationType
 
 from domain.access import Caller
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections, Transport
+from graphql_api.connections import Transport
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import extended
 from graphql_api.origins import address_of
+from graphql_api.places import TooManyConnections
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
 

@@ -15,12 +15,12 @@ from domain.access import Caller, Forbidden, Unauthenticated
 from domain.authentication import Authentication
 from domain.errors import Unavailable
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections
 from graphql_api.conversation import Conversation, Farewell
 from graphql_api.faults import FaultCode, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.origins import address_of, check_origin, foreign_origin
 from graphql_api.outbox import Outbox
+from graphql_api.places import TooManyConnections
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
 
