@@ -39,6 +39,9 @@ class EventStreams:
         self, asked: Asked, request: Request, allowed: Collection[OperationType]
     ) -> Response:
         letter = EventLetter()
+        if request.method == "HEAD":  # nobody hears what would be said
+            letter.interrupt()
+            return _EventStream(letter, ExitStack())
         try:
             with ExitStack() as while_open:
                 place = self._streams.connections.entered(

@@ -72,11 +72,11 @@ class Reader:
 
 
 class Crowd(AbstractAsyncContextManager["Crowd"]):
-    def __init__(self, world: World, services: Services) -> None:
+    def __init__(self, world: World, services: Services, **bounds: int) -> None:
         self.world = world
         self.experiment = world.started()
         self.readers: list[Reader] = []
-        edge = Edge(Bounds(), seconds, is_open=True)
+        edge = Edge(Bounds(**bounds), seconds, is_open=True)
         self.operations = Counted(schema, edge, Persisted(), is_open=True)
         self.channels = Channels(
             self.operations,

@@ -88,6 +88,25 @@ async def test_a_store_that_is_away_is_named_as_such(
     assert caplog.records == []
 
 
+@pytest.fixture
+def impatient() -> Crowd:
+    world = World()
+    return Crowd(world, replace(services(), live=world.live), first_value_time=2)
+
+
+@timeless
+async def test_how_long_a_first_value_is_waited_for_is_a_setting(impatient: Crowd) -> None:
+    impatient.operations.takes = lambda: 30
+    reader = impatient.join()
+    await asyncio.sleep(1.9)
+    early = list(reader.errors)
+    await asyncio.sleep(0.2)
+
+    (error,) = reader.errors
+    assert (early, error["extensions"]["code"]) == ([], "UNAVAILABLE")
+    assert len(impatient.channels) == 0
+
+
 @timeless
 async def test_an_unforeseen_fault_says_nothing_of_itself(
     crowd: Crowd, caplog: pytest.LogCaptureFixture
