@@ -79,6 +79,7 @@ class Endpoints:
             pool=pool,
             queues=queues,
             connections=self.connections,
+            http_places=self.http_places,
             channels=self.channels,
             audience=self.audience,
         )
