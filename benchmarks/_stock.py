@@ -28,7 +28,6 @@ from graphql_api.context import Context, Services
 from graphql_api.edge import Edge
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
-from graphql_api.wire import PING_EVERY, PONG_WITHIN
 
 _BACKLOG = 2048
 _START_TIME = 60.0
@@ -107,8 +106,8 @@ def _configured(stock: _Stock, port: int) -> uvicorn.Config:
         backlog=_BACKLOG,
         http="httptools",
         ws="websockets-sansio",
-        ws_ping_interval=PING_EVERY,
-        ws_ping_timeout=PONG_WITHIN,
+        ws_ping_interval=Settings().ping_interval,
+        ws_ping_timeout=Settings().pong_time,
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,

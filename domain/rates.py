@@ -37,6 +37,14 @@ class CostExhausted(Throttled):
         )
 
 
+class Overdrawn(Throttled):
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"what was refused has cost more than you had: try again in {retry_after} s",
+            retry_after,
+        )
+
+
 class Buckets:
     """In this process; a bucket that nobody knows any more was full."""
 
@@ -52,8 +60,24 @@ class Buckets:
         used = self._level(whose, rate)
         if used + cost > rate.burst:
             missing = used + cost - rate.burst
-            wait = max(1, math.ceil(missing / rate.per_second))
-            raise CostExhausted(cost, max(0, rate.burst - math.ceil(used)), wait)
+            left = max(0, rate.burst - math.ceil(used))
+            raise CostExhausted(cost, left, _wait(missing, rate))
+        return self._take(whose, rate, used, cost)
+
+    def fine(self, whose: Hashable, rate: Rate, cost: int) -> Balance:
+        """Beyond what there is, too."""
+        return self._take(whose, rate, self._level(whose, rate), cost)
+
+    def check(self, whose: Hashable, rate: Rate) -> None:
+        """Raises Overdrawn until what was taken beyond the bucket is given back."""
+        missing = self._level(whose, rate) - rate.burst
+        if missing > 0:
+            raise Overdrawn(_wait(missing, rate))
+
+    def left(self, whose: Hashable, rate: Rate) -> Balance:
+        return _balance(rate, self._level(whose, rate), 0)
+
+    def _take(self, whose: Hashable, rate: Rate, used: float, cost: int) -> Balance:
         self._used[whose] = (used + cost, self._seconds())
         self._used.move_to_end(whose)
         if len(self._used) > _REMEMBERED:
@@ -63,6 +87,10 @@ class Buckets:
     def _level(self, whose: Hashable, rate: Rate) -> float:
         used, since = self._used.get(whose, (0.0, 0.0))
         return max(0.0, used - (self._seconds() - since) * rate.per_second) if used else 0.0
+
+
+def _wait(missing: float, rate: Rate) -> int:
+    return max(1, math.ceil(missing / rate.per_second))
 
 
 def _balance(rate: Rate, used: float, charged: int) -> Balance:

@@ -17,9 +17,10 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from graphql_api import app, logs, wire
+from graphql_api import app, logs
 from graphql_api.endpoints import Endpoints
 from graphql_api.heads import Http
+from graphql_api.places import Places
 from graphql_api.settings import Settings, from_environment
 from graphql_api.start_faults import START_FAULTS, in_words
 from graphql_api.wire import Wire
@@ -58,9 +59,9 @@ class Server(uvicorn.Server):
     def __init__(
         self, application: Starlette, settings: Settings, ready: Callable[[], None]
     ) -> None:
-        super().__init__(_configured(application, settings))
-        self._ready = ready
         self._endpoints: Endpoints = application.state.endpoints
+        super().__init__(_configured(application, settings, self._endpoints.http_places))
+        self._ready = ready
         self._leave: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -127,14 +128,14 @@ async def answer(
         stopping.done()
 
 
-def _configured(application: Starlette, settings: Settings) -> uvicorn.Config:
+def _configured(application: Starlette, settings: Settings, places: Places) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http=cast(Any, partial(Http, settings.arrival_time)),
+        http=cast(Any, partial(Http, settings, places)),
         ws=Wire,
         ws_max_size=settings.max_message,
-        ws_ping_interval=wire.PING_EVERY,
-        ws_ping_timeout=wire.PONG_WITHIN,
+        ws_ping_interval=settings.ping_interval,
+        ws_ping_timeout=settings.pong_time,
         ws_per_message_deflate=False,
         lifespan="off",  # ours: it says why it fails, and ends in every case
         log_config=None,

@@ -27,9 +27,9 @@ class Attendance:
     def seconds(self) -> float:
         return perf_counter() - self._began
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         self.values += 1
-        self._subscriber.next(payload)
+        self._subscriber.next(payload, tail)
 
     def error(self, errors: list[dict[str, Any]]) -> None:
         self.errors = errors

@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
+
+import orjson
 
 from domain.following import Edition
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
 from graphql_api.logs import request_id
-from graphql_api.operations import Answer, Operations
+from graphql_api.operations import Answer, Operations, cost_shown
 
-LARGEST_VALUE = 2**20  # bytes
 _AT_ONCE = 100  # subscribers that are told before others are served
 
 
 class Subscriber(Protocol):
     """None of this waits: a value that was not read in time is replaced by the newer."""
 
-    def next(self, payload: str) -> None: ...
+    def next(self, payload: str, tail: str = "") -> None:
+        """The payload is shared with others; the tail, which is not, comes before its end."""
+        ...
 
     def error(self, errors: list[dict[str, Any]]) -> None:
         """It was refused, or came to a bad end."""
@@ -30,8 +34,9 @@ class Subscriber(Protocol):
 
 
 class _Seat:
-    def __init__(self, joined_at: float) -> None:
+    def __init__(self, joined_at: float, payer: Context | None) -> None:
         self.joined_at = joined_at
+        self.payer = payer  # of who asks what it costs
         self.has = 0  # the number of the edition that it has got
         self.not_before = 0.0
 
@@ -54,7 +59,7 @@ class Channel:
         self._context = context
         self._seconds = seconds
         self._seats: dict[Subscriber, _Seat] = {}
-        self._payload = ""
+        self._payload, self._fields = "", 0
         self._edition: Edition[Any] | None = None  # that the payload shows
         self._errors: list[dict[str, Any]] = []
         self.is_interrupted = False  # by the server, which stops: what follows is somewhere else
@@ -64,9 +69,10 @@ class Channel:
     def is_empty(self) -> bool:
         return not self._seats
 
-    def join(self, subscriber: Subscriber) -> None:
+    def join(self, subscriber: Subscriber, payer: Context | None = None) -> None:
+        """Where there is a payer, each value tells of its cost."""
         now = self._seconds()
-        self._seats[subscriber] = _Seat(now)
+        self._seats[subscriber] = _Seat(now, payer)
         if self._context.following is not None:
             self._context.following.hurry(now)
 
@@ -98,13 +104,14 @@ class Channel:
 
     def _take(self, answer: Answer) -> None:
         encoded = answer.encoded()
-        if len(encoded) > LARGEST_VALUE:
+        largest = self._context.edge.bounds.max_value
+        if len(encoded) > largest:
             message = (
                 f"a value of this subscription takes {len(encoded)} bytes, and at most "
-                f"{LARGEST_VALUE} are sent: select less"
+                f"{largest} are sent: select less"
             )
             self._errors = [fault(FaultCode.COST_LIMIT_EXCEEDED, message)]
-        self._payload = encoded.decode()
+        self._payload, self._fields = encoded.decode(), answer.fields
         if self._context.following is not None:
             self._edition = self._context.following.taken
 
@@ -122,12 +129,18 @@ class Channel:
                 is_anybody_behind = True
                 continue
             seat.has, seat.not_before = edition.number, edition.given_at + following.interval
-            subscriber.next(self._payload)
+            subscriber.next(self._payload, self._tail(seat.payer))
             told += 1
             if told % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # meanwhile some may leave
         if is_anybody_behind:
             following.owe()
+
+    def _tail(self, payer: Context | None) -> str:
+        if payer is None:
+            return ""
+        balance = replace(payer.left(), charged=self._context.balance.charged)
+        return f',"extensions":{orjson.dumps(cost_shown(self._fields, balance)).decode()}'
 
     async def _end(self) -> None:
         self.is_over = True

@@ -8,14 +8,12 @@ from contextvars import Context as Variables
 from domain.access import Caller
 from domain.errors import Unavailable
 from graphql_api.attendance import Attendance
+from graphql_api.bounds import Bounds
 from graphql_api.channel import Channel, Subscriber
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import Operations
-
-_MOST = 2_000
-_PATIENCE = 5.0  # seconds for a first value
 
 Attend = Callable[[Asked, Caller | None, Subscriber], Attendance]
 
@@ -24,13 +22,15 @@ class Channels:
     def __init__(
         self,
         operations: Operations,
-        make_context: Callable[[Caller | None], Context],
+        make_context: Callable[[Caller | None, str], Context],
         seconds: Callable[[], float],
+        bounds: Bounds,
         attend: Attend = lambda _asked, _caller, subscriber: Attendance(subscriber),
     ) -> None:
         self._operations = operations
         self._make_context = make_context
         self._seconds = seconds
+        self._bounds = bounds
         self._attend = attend
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
         self._is_interrupted = False
@@ -39,20 +39,23 @@ class Channels:
         return len(self._open)
 
     def join(
-        self, asked: Asked, caller: Caller | None, subscriber: Subscriber
+        self, asked: Asked, caller: Caller | None, address: str, subscriber: Subscriber
     ) -> Callable[[], None]:
         """What it returns leaves again."""
         key, attendance = _key(asked, caller), self._attend(asked, caller, subscriber)
         if key not in self._open or self._open[key][0].is_over:
-            if len(self._open) >= _MOST:
-                message = f"{_MOST} different subscriptions are open: try again later"
+            if len(self._open) >= self._bounds.max_subscriptions:
+                message = f"{len(self._open)} different subscriptions are open: try again later"
                 attendance.error([fault(FaultCode.RATE_LIMITED, message)])
                 return lambda: None
-            self._begin(key, asked, caller)
+            self._begin(key, asked, self._make_context(caller, address))
         channel, _ = self._open[key]
-        channel.join(attendance)
+        payer = self._make_context(caller, address) if asked.shows_cost else None
+        channel.join(attendance, payer)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(_PATIENCE, self._give_up, key, channel, attendance)
+        timer = loop.call_later(
+            self._bounds.first_value_time, self._give_up, key, channel, attendance
+        )
 
         def leave() -> None:
             timer.cancel()
@@ -71,8 +74,8 @@ class Channels:
         if tasks := [task for _, task in self._open.values()]:
             await asyncio.wait(tasks, timeout=patience)
 
-    def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
-        channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
+    def _begin(self, key: Hashable, asked: Asked, context: Context) -> None:
+        channel = Channel(self._operations, asked, context, self._seconds)
         channel.is_interrupted = self._is_interrupted
         task = asyncio.create_task(channel.run(), context=Variables())  # nobody's own work
         task.add_done_callback(lambda _: self._forget(key, channel))

@@ -6,21 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 
+from graphql_api.places import Places, TooManyConnections
+
 
 class Transport(StrEnum):
     WEBSOCKET = "websocket"
     EVENT_STREAM = "event_stream"
 
 
-class TooManyConnections(Exception):
-    pass
-
-
 class Connections:
     def __init__(self, most: int, most_of_one_address: int) -> None:
-        self._most = most
-        self._most_of_one_address = most_of_one_address
-        self._addresses: Counter[str] = Counter()
+        self._places = Places(most, most_of_one_address)
         self.transports: Counter[Transport] = Counter()
         self._open: set[Callable[[], None]] = set()
         self._emptied = asyncio.Event()
@@ -40,24 +36,16 @@ class Connections:
         """Raises TooManyConnections. `close` is called when the server stops."""
         if self._is_closing:
             raise TooManyConnections("the server stops")
-        if len(self._open) >= self._most:
-            raise TooManyConnections(f"there are {self._most} connections: try again later")
-        if self._addresses[address] >= self._most_of_one_address:
-            raise TooManyConnections(
-                f"your address has {self._most_of_one_address} connections: that is all it may have"
-            )
+        self._places.take(address)
         self._open.add(close)
         self._emptied.clear()
-        self._addresses[address] += 1
         self.transports[transport] += 1
         try:
             yield
         finally:
             self._open.discard(close)
-            self._addresses[address] -= 1
+            self._places.give_back(address)
             self.transports[transport] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
             if not self._open:
                 self._emptied.set()
 

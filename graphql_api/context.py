@@ -14,7 +14,7 @@ from domain.following import Following
 from domain.ids import ProjectId
 from domain.keys import Keys
 from domain.live import Live
-from domain.rates import UNCHARGED
+from domain.rates import UNCHARGED, Balance
 from domain.results import Results
 from domain.running import RunningExperiments
 from domain.tracking import Tracker
@@ -77,6 +77,13 @@ class Context:
     def pay(self, weight: Weight, variables: Mapping[str, Any]) -> None:
         """Raises LimitPassed and CostExhausted."""
         self.balance = self.edge.charge(weight, variables, self.known, self.address)
+
+    def fine(self, text: str) -> None:
+        """For a document that is refused."""
+        self.balance = self.edge.fine(text, self.known, self.address)
+
+    def left(self) -> Balance:
+        return self.edge.left(self.known, self.address)
 
     async def follow(self, following: Following[Value]) -> AsyncIterator[Value]:
         """Each value with loaders of its own."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -10,11 +11,12 @@ from graphql import OperationType as Kind
 from starlette.exceptions import HTTPException
 from strawberry.types.graphql import OperationType
 
-from domain.access import Caller
+from domain.access import Caller, Throttled
 from graphql_api import documents
-from graphql_api.documents import Asked
+from graphql_api.documents import COST_HEADER, Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
 from graphql_api.logs import request_id
+from graphql_api.operations import turned_away
 from graphql_api.outbox import Letter, Outbox
 from graphql_api.persisted import NotPersisted
 from graphql_api.streams import Streams
@@ -50,7 +52,7 @@ class Conversation:
         self._address = address
         self._identify = identify
         self._caller: Caller | None = None
-        self._is_begun = self._is_acknowledged = False
+        self._is_begun = self._is_acknowledged = self._shows_cost = False
         self._operations: dict[str, EndOperation] = {}
         self._sizes: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +98,9 @@ class Conversation:
         if self._is_begun:
             raise Farewell(4429, "Too many initialisation requests")
         self._is_begun = True
-        self._caller = await self._identify(_payload(message))
+        payload = _payload(message)
+        self._shows_cost = any(name.lower() == COST_HEADER for name in payload or ())
+        self._caller = await self._identify(payload)
         self._is_acknowledged = True
         await self._outbox.say('{"type":"connection_ack"}')
 
@@ -105,14 +109,14 @@ class Conversation:
             raise Farewell(4401, "Unauthorized")
         if id in self._operations:
             raise Farewell(4409, f"Subscriber for {_shown(id)} already exists")
-        asked = _asked(message)
+        asked = _asked(message, shows_cost=self._shows_cost)
         self.count += 1
         if (excess := self._excess(size)) is not None:
             return await self._outbox.refuse(id, [fault(FaultCode.RATE_LIMITED, excess)])
         try:
-            asked = self._streams.operations.found(asked)
-        except NotPersisted as refusal:
-            return await self._outbox.refuse(id, [fault(refusal.code, str(refusal))])
+            asked = self._streams.operations.found(asked, self._caller, self._address)
+        except (NotPersisted, Throttled) as refusal:
+            return await self._outbox.refuse(id, turned_away(refusal).errors)
         letter = Letter(self._outbox, id, on_end=lambda: self._forget(id))
         self._sizes[id] = size
         kind = self._streams.operations.kind(asked)
@@ -138,7 +142,7 @@ class Conversation:
         return self._operations.pop(id, None)
 
     def _follow(self, id: str, asked: Asked, letter: Letter) -> None:
-        leave = self._streams.channels.join(asked, self._caller, letter)
+        leave = self._streams.channels.join(asked, self._caller, self._address, letter)
         self._operations[id] = _both(letter.recall, leave)
 
     async def _answer(self, asked: Asked, letter: Letter) -> None:
@@ -189,11 +193,12 @@ def _id(message: Mapping[str, Any]) -> str:
     return found
 
 
-def _asked(message: Mapping[str, Any]) -> Asked:
+def _asked(message: Mapping[str, Any], *, shows_cost: bool) -> Asked:
     try:
-        return documents.asked(_payload(message) or {})
+        asked = documents.asked(_payload(message) or {})
     except HTTPException as refusal:
         raise Farewell(4400, refusal.detail) from None
+    return replace(asked, shows_cost=True) if shows_cost else asked
 
 
 def _pong(payload: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,6 @@
 """What stands between clients and the use cases: bounds, documents and prices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from domain.access import Caller
@@ -9,6 +9,8 @@ from graphql_api.bounds import Bounds
 from graphql_api.library import Library
 from graphql_api.limits import check_cost
 from graphql_api.weighing import Weight
+
+_PER_COST = 4  # characters of a document that is refused
 
 
 class Edge:
@@ -25,6 +27,21 @@ class Edge:
         """Raises LimitPassed for what is never allowed, CostExhausted for what has to wait."""
         cost = weight.price(variables)
         check_cost(cost, self.bounds)
+        return self._buckets.charge(*self._bucket(caller, address), cost)
+
+    def fine(self, text: str, caller: Caller | None, address: str) -> Balance:
+        """For a document that is refused: looking at it took about as long as running another."""
+        cost = 1 + min(len(text) // _PER_COST, self.bounds.max_tokens)
+        return self._buckets.fine(*self._bucket(caller, address), cost)
+
+    def check(self, caller: Caller | None, address: str) -> None:
+        """Raises Overdrawn, before anything is looked at."""
+        self._buckets.check(*self._bucket(caller, address))
+
+    def left(self, caller: Caller | None, address: str) -> Balance:
+        return self._buckets.left(*self._bucket(caller, address))
+
+    def _bucket(self, caller: Caller | None, address: str) -> tuple[Hashable, Rate]:
         if caller is None:
-            return self._buckets.charge(address, self._anonymous, cost)
-        return self._buckets.charge((caller.project, caller.actor.id), self._known, cost)
+            return address, self._anonymous
+        return (caller.project, caller.actor.id), self._known

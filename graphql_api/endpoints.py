@@ -20,6 +20,7 @@ from graphql_api.observation import Observation
 from graphql_api.observing import Audience
 from graphql_api.origins import address_of
 from graphql_api.persisted import Persisted, read_manifest
+from graphql_api.places import Places
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from graphql_api.streams import Streams
@@ -48,11 +49,13 @@ class Endpoints:
         self.audience = Audience(observed.measures, edge)
         self.channels = Channels(
             operations,
-            lambda caller: make_context(caller, ""),
+            make_context,
             time.monotonic,
+            settings,
             self.audience.attend,
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
+        self.http_places = Places(settings.http_connections, settings.http_connections_per_address)
         streams = Streams(
             bounds=settings,
             operations=operations,
@@ -76,6 +79,7 @@ class Endpoints:
             pool=pool,
             queues=queues,
             connections=self.connections,
+            http_places=self.http_places,
             channels=self.channels,
             audience=self.audience,
         )

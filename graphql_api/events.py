@@ -14,10 +14,12 @@ from strawberry.types.graphql import OperationType
 
 from domain.access import Caller
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections, Transport
+from graphql_api.connections import Transport
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
+from graphql_api.operations import extended
 from graphql_api.origins import address_of
+from graphql_api.places import TooManyConnections
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
 
@@ -37,6 +39,9 @@ class EventStreams:
         self, asked: Asked, request: Request, allowed: Collection[OperationType]
     ) -> Response:
         letter = EventLetter()
+        if request.method == "HEAD":  # nobody hears what would be said
+            letter.interrupt()
+            return _EventStream(letter, ExitStack())
         try:
             with ExitStack() as while_open:
                 place = self._streams.connections.entered(
@@ -63,10 +68,11 @@ class EventStreams:
         token = token_of(request.headers.get("authorization"))
         if caller is not None and token is not None:
             while_open.enter_context(self._streams.vigil.watched(token, caller, letter.forbid))
+        address = address_of(request)
         if self._streams.operations.is_subscription(asked):
-            while_open.callback(self._streams.channels.join(asked, caller, letter))
+            while_open.callback(self._streams.channels.join(asked, caller, address, letter))
         else:
-            context = self._streams.make_context(caller, address_of(request))
+            context = self._streams.make_context(caller, address)
             answer = await self._streams.operations.run(asked, context, allowed)
             letter.next(answer.encoded().decode())
             letter.complete()
@@ -88,12 +94,13 @@ class EventLetter:
     def __init__(self, still_here: float = _STILL_HERE) -> None:
         self._still_here = still_here
         self._value: str | None = None
+        self._tail = ""
         self._ending: str | None = None
         self._filled = asyncio.Event()
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         if self._ending is None:
-            self._value = payload
+            self._value, self._tail = payload, tail
             self._filled.set()
 
     def error(self, errors: list[dict[str, Any]]) -> None:
@@ -122,7 +129,7 @@ class EventLetter:
             self._filled.clear()
             payload, self._value = self._value, None
             if payload is not None:
-                event = f"event: next\ndata: {payload}\n\n".encode()
+                event = f"event: next\ndata: {extended(payload, self._tail)}\n\n".encode()
                 for start in range(0, len(event), _PIECE):
                     yield event[start : start + _PIECE]
         yield self._ending.encode()

@@ -1,10 +1,11 @@
 from collections.abc import Iterator
 
-from graphql import get_operation_ast
+from graphql import GraphQLError, get_operation_ast
 from strawberry.extensions import SchemaExtension
 
 from graphql_api.context import Context
 from graphql_api.library import Entry, Library
+from graphql_api.limits import LimitPassed
 from graphql_api.permissions import Permissions
 
 
@@ -13,6 +14,11 @@ class Prepared(SchemaExtension):
 
     def __init__(self) -> None:
         self._entry: Entry | None = None
+
+    def _fine(self) -> None:
+        context, text = self.execution_context.context, self.execution_context.query
+        if isinstance(context, Context) and text:
+            context.fine(text)
 
     @property
     def _library(self) -> Library | None:
@@ -24,7 +30,11 @@ class Prepared(SchemaExtension):
         asked, library = self.execution_context, self._library
         if library is not None and asked.query:
             self._entry = library.known(asked.query)
-            asked.graphql_document = library.document(asked.query)
+            try:
+                asked.graphql_document = library.document(asked.query)
+            except GraphQLError:
+                self._fine()
+                raise
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -35,6 +45,8 @@ class Prepared(SchemaExtension):
             schema = asked.schema._schema  # noqa: SLF001  # it has no other name
             self._entry, faults = library.checked(schema, asked.query, asked.graphql_document)
             asked.pre_execution_errors = list(faults)
+            if faults:
+                self._fine()
         yield
 
     def on_execute(self) -> Iterator[None]:
@@ -42,7 +54,11 @@ class Prepared(SchemaExtension):
         context = asked.context
         if isinstance(context, Context) and self._entry is not None:
             context.operation = self._entry.operation(asked.operation_name)
-            context.pay(self._entry.weight(asked.operation_name), asked.variables or {})
+            try:
+                context.pay(self._entry.weight(asked.operation_name), asked.variables or {})
+            except LimitPassed:
+                self._fine()
+                raise
         yield
 
 

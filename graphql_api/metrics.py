@@ -17,6 +17,7 @@ from starlette.responses import Response
 from graphql_api.connections import Connections, Transport
 from graphql_api.faults import FaultCode
 from graphql_api.measures import Distribution, Measures
+from graphql_api.places import Places
 from graphql_api.responses import refused
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -50,6 +51,7 @@ class Sources:
     pool: Callable[[], Pool]
     queues: Callable[[], Mapping[str, int]]
     connections: Connections
+    http_places: Places
     channels: Counted
     audience: Audience
 
@@ -122,6 +124,11 @@ class Metrics(Collector):
         for transport in Transport:
             connections.add_metric((transport.value,), sources.connections.transports[transport])
         yield connections
+        yield GaugeMetricFamily(
+            "abgraph_http_connections",
+            "Connections of plain HTTP, event streams among them.",
+            len(sources.http_places),
+        )
         audience = sources.audience
         yield GaugeMetricFamily("abgraph_subscribers", "Open subscriptions.", len(audience))
         yield GaugeMetricFamily(

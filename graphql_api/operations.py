@@ -16,14 +16,14 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from domain.access import Throttled
+from domain.access import Caller, Throttled
 from domain.rates import UNCHARGED, Balance
 from graphql_api.batches import ended_together
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.edge import Edge
 from graphql_api.faults import FaultCode, cause_of, fault, reported
-from graphql_api.persisted import Persisted
+from graphql_api.persisted import NotPersisted, Persisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,11 @@ class Answer:
         found: list[dict[str, Any]] = self.body.get("errors", [])
         return found
 
+    @property
+    def fields(self) -> int:
+        """How many came back."""
+        return _fields(self.body.get("data"))
+
     def encoded(self) -> bytes:
         return orjson.dumps(self.body)
 
@@ -54,8 +59,10 @@ class Operations:
         self._persisted = persisted
         self._is_open = is_open
 
-    def found(self, asked: Asked) -> Asked:
-        """With the text of its document. Raises NotPersisted."""
+    def found(self, asked: Asked, caller: Caller | None, address: str) -> Asked:
+        """With the text of its document. Raises NotPersisted, and Throttled for who has had too
+        many documents refused."""
+        self._edge.check(caller, address)
         return self._persisted.resolved(asked)
 
     def kind(self, asked: Asked) -> Kind | None:
@@ -75,7 +82,7 @@ class Operations:
     ) -> Answer:
         answer = await self._run(asked, context, allowed)
         if asked.shows_cost:
-            answer.body["extensions"] = {"cost": _cost(answer, context.balance)}
+            answer.body["extensions"] = cost_shown(answer.fields, context.balance)
         return answer
 
     async def _run(
@@ -114,7 +121,7 @@ class Operations:
             yield self._answer(PreExecutionError(data=None, errors=[error]), context)
 
     def _answer(self, result: ExecutionResult, context: Context) -> Answer:
-        is_checked = context.balance is not UNCHARGED
+        is_checked = context.operation is not None
         errors = reported(result, is_checked=is_checked, with_hints=self._is_open)
         body: dict[str, Any] = {"errors": errors} if errors else {}
         is_request_error = _is_request_error(result)
@@ -127,13 +134,24 @@ class Operations:
         )
 
 
-def _cost(answer: Answer, balance: Balance) -> dict[str, int | None]:
-    """Of what was refused before it was priced, it is not known what is left."""
-    return {
-        "requested": balance.charged,
-        "actual": _fields(answer.body.get("data")),
-        "remaining": None if balance is UNCHARGED else balance.remaining,
-    }
+def cost_shown(fields: int, balance: Balance) -> dict[str, dict[str, int | None]]:
+    """Of what was refused before it was looked at, it is not known what is left."""
+    remaining = None if balance is UNCHARGED else balance.remaining
+    return {"cost": {"requested": balance.charged, "actual": fields, "remaining": remaining}}
+
+
+def extended(payload: str, tail: str) -> str:
+    """What all get, with what only one of them gets."""
+    return f"{payload[:-1]}{tail}}}" if tail else payload
+
+
+def turned_away(refusal: NotPersisted | Throttled) -> Answer:
+    if isinstance(refusal, NotPersisted):
+        code, retry_after = refusal.code, None
+    else:
+        code, retry_after = FaultCode.RATE_LIMITED, refusal.retry_after
+    errors = [fault(code, str(refusal))]
+    return Answer(body={"errors": errors}, is_request_error=True, retry_after=retry_after)
 
 
 def _fields(value: object) -> int:

@@ -22,8 +22,11 @@ _EXPOSED = {"Access-Control-Expose-Headers": "x-request-id, retry-after"}
 
 
 def address_of(request: HTTPConnection) -> str:
+    return network_of(request.client.host if request.client else "unknown")
+
+
+def network_of(host: str) -> str:
     """Of IPv6 the network: whoever has one address has 2^64."""
-    host = request.client.host if request.client else "unknown"
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from graphql_api.operations import Answer
+from graphql_api.operations import Answer, extended
 
 _MOST_WORDS = 32
 
@@ -21,13 +21,14 @@ class Letter:
         self._id = orjson.dumps(id).decode()
         self._on_end = on_end
         self._value: str | None = None
+        self._tail = ""
         self._ending: str | None = None
         self.is_recalled = False
         self.sent = asyncio.Event()
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         if not self.is_recalled:
-            self._value = payload
+            self._value, self._tail = payload, tail
             self._outbox.take(self)
 
     def error(self, errors: list[dict[str, Any]]) -> None:
@@ -54,7 +55,7 @@ class Letter:
     def frame(self) -> str | None:
         """The next one to be sent, if any."""
         if self._value is not None:
-            payload, self._value = self._value, None
+            payload, self._value = extended(self._value, self._tail), None
             return f'{{"id":{self._id},"type":"next","payload":{payload}}}'
         ending, self._ending = self._ending, None
         if ending is not None:

@@ -25,6 +25,8 @@ _STATUS_OF = {
 def answered(media_type: str, answer: Answer) -> Response:
     status = answer.status or _status(media_type, answer)
     response = _response(media_type, status, answer.body)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = "POST"
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)
     return response

@@ -10,13 +10,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from strawberry.types.graphql import OperationType
 
+from domain.access import Throttled
 from graphql_api import documents
 from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.events import MEDIA_TYPE as EVENTS
 from graphql_api.events import EventStreams
-from graphql_api.faults import FaultCode, fault
-from graphql_api.operations import Answer
+from graphql_api.faults import FaultCode
+from graphql_api.operations import turned_away
+from graphql_api.origins import address_of
 from graphql_api.persisted import NotPersisted
 from graphql_api.presence import while_connected
 from graphql_api.responses import GRAPHQL_JSON, JSON, answered, refused
@@ -64,9 +66,10 @@ class GraphQLEndpoint:
             return Response(status_code=_CLIENT_CLOSED)
         request.state.operation = asked.operation_name
         try:
-            return await self._answer(self._operations.found(asked), request, media_types)
-        except NotPersisted as refusal:
-            return answered(media_types[0], _not_persisted(refusal))
+            found = self._operations.found(asked, request.state.caller, address_of(request))
+            return await self._answer(found, request, media_types)
+        except (NotPersisted, Throttled) as refusal:
+            return answered(_without_streams(media_types), turned_away(refusal))
 
     async def _answer(self, asked: Asked, request: Request, media_types: Sequence[str]) -> Response:
         kind = self._operations.kind(asked)
@@ -90,8 +93,9 @@ class GraphQLEndpoint:
         return await self._events.answer(asked, request, _OPERATIONS[request.method])
 
 
-def _not_persisted(refusal: NotPersisted) -> Answer:
-    return Answer(body={"errors": [fault(refusal.code, str(refusal))]}, is_request_error=True)
+def _without_streams(media_types: Sequence[str]) -> str:
+    """Who accepts nothing but a stream learns by the status that there is none."""
+    return GRAPHQL_JSON if media_types[0] == EVENTS else media_types[0]
 
 
 def _asks_for_page(request: Request) -> bool:

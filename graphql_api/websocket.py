@@ -15,19 +15,18 @@ from domain.access import Caller, Forbidden, Unauthenticated
 from domain.authentication import Authentication
 from domain.errors import Unavailable
 from graphql_api.bearer import token_of
-from graphql_api.connections import TooManyConnections
 from graphql_api.conversation import Conversation, Farewell
 from graphql_api.faults import FaultCode, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.origins import address_of, check_origin, foreign_origin
 from graphql_api.outbox import Outbox
+from graphql_api.places import TooManyConnections
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
 
 logger = logging.getLogger("abgraph.requests")
 
 PROTOCOL = "graphql-transport-ws"
-BEGIN_WITHIN = 5.0  # seconds until connection_init
 _LAST_WORDS = 1.0  # seconds for what is still to be read
 
 _LONGEST_REASON = 123  # bytes
@@ -122,7 +121,7 @@ class _Socket:
     async def _talk(self) -> Farewell | None:
         """Why it ends; None where the client goes by itself."""
         try:
-            patience = 0 if self._is_dismissed else BEGIN_WITHIN
+            patience = 0 if self._is_dismissed else self._streams.bounds.begin_time
             async with asyncio.timeout(patience) as self._patience:
                 await self._listen()
         except TimeoutError:

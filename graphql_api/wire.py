@@ -11,7 +11,6 @@ from websockets.frames import Frame
 
 _NO_TEXT, _TOO_MANY, _TOO_LARGE, _ABNORMAL = 1007, 1008, 1009, 1006
 
-PING_EVERY, PONG_WITHIN = 20.0, 20.0  # seconds
 _PIECE = 2**16  # a larger message is sent piece by piece, at the speed of who reads it
 _LONGEST_CHARACTER = 4  # bytes
 _MOST_UNREAD = 2**17  # bytes of pongs and the like

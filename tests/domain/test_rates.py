@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from domain import rates
-from domain.rates import Buckets, CostExhausted, Rate
+from domain.rates import Buckets, CostExhausted, Overdrawn, Rate
 
 TEN = Rate(per_second=10, burst=100)
 
@@ -114,3 +114,41 @@ def test_those_who_asked_last_are_remembered(buckets: Buckets) -> None:
     assert buckets.charge("early", TEN, 100).remaining == 0
     with pytest.raises(CostExhausted):
         buckets.charge(rates._REMEMBERED - 1, TEN, 1)  # noqa: SLF001
+
+
+def test_a_fine_is_taken_beyond_what_there_is(buckets: Buckets) -> None:
+    buckets.charge("ada", TEN, 95)
+
+    balance = buckets.fine("ada", TEN, 30)
+
+    assert (balance.remaining, balance.charged) == (0, 30)
+    with pytest.raises(CostExhausted, match=r"try again in 3 s$"):
+        buckets.charge("ada", TEN, 1)
+
+
+def test_who_owes_is_turned_away_until_it_is_given_back(buckets: Buckets, clock: Clock) -> None:
+    buckets.fine("ada", TEN, 125)
+    with pytest.raises(Overdrawn) as refused:
+        buckets.check("ada", TEN)
+
+    clock.now += refused.value.retry_after
+
+    assert str(refused.value) == "what was refused has cost more than you had: try again in 3 s"
+    buckets.check("ada", TEN)
+    assert buckets.charge("ada", TEN, 5).remaining == 0
+
+
+def test_who_has_spent_all_owes_nothing(buckets: Buckets) -> None:
+    buckets.charge("ada", TEN, 100)
+
+    buckets.check("ada", TEN)
+    buckets.check("eva", TEN)
+
+
+def test_what_is_left_may_be_asked_for_without_taking(buckets: Buckets, clock: Clock) -> None:
+    buckets.charge("ada", TEN, 95)
+    clock.now += 2
+
+    assert [buckets.left("ada", TEN).remaining for _ in range(2)] == [25, 25]
+    assert buckets.left("eva", TEN).remaining == 100
+    assert len(buckets) == 1

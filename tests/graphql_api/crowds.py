@@ -60,7 +60,7 @@ class Reader:
     def times(self) -> list[float]:
         return [at for at, _ in self.seen]
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         value = json.loads(payload)["data"]["experimentStats"]
         self.seen.append((round(seconds() - self.joined_at, 6), value["totalAssignments"]))
 
@@ -72,27 +72,34 @@ class Reader:
 
 
 class Crowd(AbstractAsyncContextManager["Crowd"]):
-    def __init__(self, world: World, services: Services) -> None:
+    def __init__(self, world: World, services: Services, **bounds: int) -> None:
         self.world = world
         self.experiment = world.started()
         self.readers: list[Reader] = []
-        edge = Edge(Bounds(), seconds, is_open=True)
+        edge = Edge(Bounds(**bounds), seconds, is_open=True)
         self.operations = Counted(schema, edge, Persisted(), is_open=True)
         self.channels = Channels(
-            self.operations, lambda caller: Context(services, edge, caller, ""), seconds
+            self.operations,
+            lambda caller, address: Context(services, edge, caller, address),
+            seconds,
+            edge.bounds,
         )
 
     def join(
-        self, reader: Reader | None = None, *, every: float = EVERY, caller: Caller | None = US
+        self,
+        reader: Reader | None = None,
+        *,
+        every: float = EVERY,
+        caller: Caller | None = US,
+        shows_cost: bool = False,
     ) -> Reader:
         reader = reader or Reader()
         variables = {"name": self.experiment.name, "every": int(every * 1000)}
-        return self.join_to(
-            Asked(query=STATS, variables=variables, operation_name=None), reader, caller
-        )
+        asked = Asked(query=STATS, variables=variables, operation_name=None, shows_cost=shows_cost)
+        return self.join_to(asked, reader, caller)
 
     def join_to(self, asked: Asked, reader: Reader, caller: Caller | None = US) -> Reader:
-        reader.leave = self.channels.join(asked, caller, reader)
+        reader.leave = self.channels.join(asked, caller, "", reader)
         self.readers.append(reader)
         return reader
 

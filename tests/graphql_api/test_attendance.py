@@ -11,7 +11,7 @@ class Told:
     def __init__(self) -> None:
         self.words: list[Any] = []
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         self.words.append(payload)
 
     def error(self, errors: list[dict[str, Any]]) -> None:

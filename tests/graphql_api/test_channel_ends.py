@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.experiments import ExperimentStatus
-from graphql_api import channel as channels_of_one
+from graphql_api.bounds import Bounds
 from graphql_api.documents import Asked
 from tests.fake_live import World, seconds, timeless
 from tests.graphql_api.crowds import EVERY, Crowd, Reader, services
@@ -42,7 +42,7 @@ async def test_nothing_is_left_where_everybody_has_left(crowd: Crowd) -> None:
 @timeless
 async def test_a_value_that_is_too_large_is_an_error(crowd: Crowd) -> None:
     query = 'subscription { experimentChanged(experiment: {name: "large"}) { description } }'
-    crowd.world.started(name="large", description="x" * channels_of_one.LARGEST_VALUE)
+    crowd.world.started(name="large", description="x" * Bounds().max_value)
     asked = Asked(query=query, variables=None, operation_name=None)
     reader = crowd.join_to(asked, Reader())
     await asyncio.sleep(1)
@@ -86,6 +86,25 @@ async def test_a_store_that_is_away_is_named_as_such(
     assert error["extensions"]["code"] == "UNAVAILABLE"
     assert error["extensions"]["requestId"]
     assert caplog.records == []
+
+
+@pytest.fixture
+def impatient() -> Crowd:
+    world = World()
+    return Crowd(world, replace(services(), live=world.live), first_value_time=2)
+
+
+@timeless
+async def test_how_long_a_first_value_is_waited_for_is_a_setting(impatient: Crowd) -> None:
+    impatient.operations.takes = lambda: 30
+    reader = impatient.join()
+    await asyncio.sleep(1.9)
+    early = list(reader.errors)
+    await asyncio.sleep(0.2)
+
+    (error,) = reader.errors
+    assert (early, error["extensions"]["code"]) == ([], "UNAVAILABLE")
+    assert len(impatient.channels) == 0
 
 
 @timeless

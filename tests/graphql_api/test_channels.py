@@ -2,6 +2,7 @@
 by itself; the schema is the real one, and what is followed is in memory."""
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -164,7 +165,7 @@ class Leaving(Reader):
         super().__init__()
         self._other = other
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: str, tail: str = "") -> None:
         super().next(payload)
         self._other.leave()
 
@@ -179,3 +180,28 @@ async def test_who_leaves_in_the_middle_gets_nothing_more(crowd: Crowd) -> None:
 
     assert leaver.seen == []
     assert [other.users for other in others] == [[0]] * 600
+
+
+class Keeping(Reader):
+    """What it is given, as it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[tuple[str, str]] = []
+
+    def next(self, payload: str, tail: str = "") -> None:
+        super().next(payload, tail)
+        self.given.append((payload, tail))
+
+
+@timeless
+async def test_who_asks_for_the_cost_shares_all_but_that(crowd: Crowd) -> None:
+    asking, other = Keeping(), Keeping()
+    crowd.join(other)
+    crowd.join(asking, shows_cost=True)
+    await asyncio.sleep(0.5)
+
+    ((payload, tail),), ((same, nothing),) = asking.given, other.given
+    assert payload is same
+    assert json.loads(f"{{{tail[1:]}}}")["extensions"]["cost"]["actual"] == 3
+    assert (nothing, crowd.operations.begun) == ("", 1)

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from graphql_api.connections import Connections, TooManyConnections
+from graphql_api.connections import Connections
+from graphql_api.places import TooManyConnections
 
 
 def nothing() -> None:

@@ -35,6 +35,7 @@ async def test_a_mutation_is_run_by_post_only(graph: Graph) -> None:
     refused = await graph.http.get("/graphql", params={"query": CREATE})
     assert (refused.status_code, codes(refused)) == (405, ["BAD_USER_INPUT"])
     assert refused.json()["errors"][0]["message"] == "send a mutation by POST"
+    assert refused.headers["Allow"] == "POST"
     assert await graph("{ experiments { totalCount } }") == {"experiments": {"totalCount": 0}}
 
     done = await post(graph, {"query": CREATE})
@@ -144,6 +145,20 @@ async def test_head_is_answered_as_get_is(graph: Graph) -> None:
 
     assert (response.status_code, typed.status_code) == (200, 200)
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("accepted", [OLD, NEW, "text/html", "image/png"])
+@pytest.mark.parametrize("query", ["{ __typename }", "{ nothing }", "{", CREATE, None])
+async def test_head_has_the_status_and_the_headers_of_get_and_no_body(
+    graph: Graph, query: str | None, accepted: str
+) -> None:
+    asked: dict[str, Any] = {"params": {} if query is None else {"query": query}}
+    asked["headers"] = {"Accept": accepted, "X-Request-Id": "the-same"}
+    by_get = await graph.http.get("/graphql", **asked)
+    by_head = await graph.http.head("/graphql", **asked)
+
+    assert by_head.status_code == by_get.status_code
+    assert by_head.headers == by_get.headers
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

@@ -53,6 +53,25 @@ async def test_a_value_that_was_not_sent_is_replaced_by_the_newer(peer: Peer) ->
     assert peer.ended == []
 
 
+async def test_what_one_alone_gets_follows_what_all_get(peer: Peer) -> None:
+    shared = '{"errors":[{"message":"no"}],"data":1}'
+    told, other = peer.letter("1"), peer.letter("2")
+    told.next(shared, ',"extensions":{"cost":{}}')
+    other.next(shared)
+
+    first, second = await peer.hears_all()
+    assert second["payload"] == {"errors": [{"message": "no"}], "data": 1}
+    assert first["payload"] == second["payload"] | {"extensions": {"cost": {}}}
+
+
+async def test_a_newer_value_has_its_own_end(peer: Peer) -> None:
+    letter = peer.letter()
+    letter.next('{"data":1}', ',"extensions":{}')
+    letter.next('{"data":2}')
+
+    assert await peer.hears_all() == [value(2)]
+
+
 async def test_the_end_comes_after_the_last_value(peer: Peer) -> None:
     letter = peer.letter()
     letter.complete()

@@ -18,6 +18,7 @@ TWO = "{ viewer { scopes } }"
 NAMES = "{ __typename a: __typename }"
 LOG_IN = f'{{ sessionCreate(input: {{ email: "{EMAIL}", password: "{PASSWORD}" }}) {{ token }} }}'
 RATE = "{ rateLimit { limit remaining cost resetAt } }"
+PAGES = "{ experiments(first: 100) { nodes { assignments(first: 100) { nodes { a%d: id } } } } }"
 TIGHT = {"rate": 1, "rate_burst": 10, "anonymous_rate": 1, "anonymous_burst": 10}
 
 
@@ -97,12 +98,65 @@ async def test_the_sessions_of_a_user_share_what_the_user_has(tight: Bounded) ->
     assert (refused.status_code, codes(refused)) == (429, ["RATE_LIMITED"])
 
 
-async def test_what_is_wrong_costs_nothing_and_is_told_as_before(tight: Bounded) -> None:
+async def test_who_has_spent_all_is_told_what_is_wrong_as_before(tight: Bounded) -> None:
     await spend(tight)
 
     wrong = await tight.send("{ nothing }")
 
     assert (wrong.status_code, codes(wrong)) == (200, ["GRAPHQL_VALIDATION_FAILED"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ nothing%d }",
+        "{ #%d",
+        PAGES,
+    ],
+    ids=["wrong", "malformed", "too dear"],
+)
+async def test_a_flood_of_refused_documents_is_turned_away(tight: Bounded, text: str) -> None:
+    heard = [await tight.send(text % number) for number in range(20)]
+
+    last = heard[-1]
+    assert codes(heard[0]) != ["RATE_LIMITED"]
+    assert (last.status_code, codes(last)) == (429, ["RATE_LIMITED"])
+    assert 1 <= int(last.headers["Retry-After"]) <= 25
+    assert last.json()["errors"][0]["message"].startswith("what was refused has cost")
+
+
+async def test_a_large_document_costs_more_to_refuse_than_a_small_one_and_never_all(
+    tight: Bounded,
+) -> None:
+    waits = []
+    for place, text in enumerate(("nothing", "nothing " * 100, "a" * 100_000)):
+        graph = tight.at(f"203.0.113.{place}")
+        await graph.send(f"{{{text}}}")
+        refused = await graph.send(NAMES)
+        waits.append(int(refused.headers.get("Retry-After", 0)))
+
+    assert waits[0] == 0
+    assert waits[1:] == pytest.approx([201 - 10, 2001 - 10], abs=5)
+
+
+async def test_who_is_turned_away_costs_no_statement_and_harms_nobody_else(tight: Bounded) -> None:
+    await tight.at("203.0.113.1").send("{ " + "nothing " * 100 + "}")
+
+    async with counted(database_of(tight.app)) as statements:
+        refused = await tight.at("203.0.113.1").send(NAMES)
+        served = await tight.at("203.0.113.2").send(NAMES)
+
+    assert (refused.status_code, served.status_code) == (429, 200)
+    assert statements == []
+
+
+async def test_who_accepts_only_streams_is_turned_away_by_the_status(tight: Bounded) -> None:
+    await tight.send("{ " + "nothing " * 100 + "}")
+
+    refused = await post(tight, {"query": NAMES}, Accept="text/event-stream")
+
+    assert (refused.status_code, codes(refused)) == (429, ["RATE_LIMITED"])
+    assert refused.headers["Content-Type"].startswith("application/graphql-response+json")
 
 
 async def test_the_graph_tells_what_is_left(tight: Bounded) -> None:

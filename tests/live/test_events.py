@@ -253,3 +253,20 @@ async def test_a_fault_takes_no_place_for_ever(server: Running) -> None:
 
     assert answer.status_code == 400
     assert len(server.endpoints.connections) == len(server.endpoints.vigil) == 0
+
+
+@pytest.mark.parametrize("query", ["subscription", "query", "nothing"])
+async def test_head_of_a_stream_is_its_headers_and_takes_no_place(
+    server: Running, query: str
+) -> None:
+    texts = {"subscription": STATS, "query": "{ __typename }", "nothing": "{ nothing }"}
+    asked = {"query": texts[query], "variables": '{"name": "colour"}'}
+    await server.experiment()
+    async with asyncio.timeout(10):
+        head = await server.http.head("/graphql", params=asked, headers=EVENTS)
+        after = await server.http.get("/healthz")
+
+    assert (head.status_code, head.content, after.status_code) == (200, b"", 200)
+    assert head.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert "Content-Length" not in head.headers
+    assert len(server.endpoints.connections) == len(server.endpoints.channels) == 0

@@ -1,16 +1,17 @@
 """Who reads slowly, or never: what is kept for them is bounded, and nobody else waits."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 from websockets.frames import Opcode
 
+from graphql_api.settings import Settings
 from graphql_api.wire import Wire
 from tests.graphql_api.serving import AUTHORIZATION, KEY, serving
-from tests.live.conftest import ASSIGN, CREATE, STATS, Running, eventually
+from tests.live.conftest import ASSIGN, CREATE, STATS, Running, eventually, running
 from tests.live.peers import SMALL, Peer, events, peer, talking, unread_events
 from tests.tracking.load import begun
 
@@ -156,11 +157,11 @@ async def graph(url: str, query: str, **variables: Any) -> None:
 
 
 @pytest.fixture
-def impatient(server: Running) -> Running:
+async def impatient(prepared: str) -> AsyncIterator[Running]:
     """It pings often, and does not wait long for the answer."""
-    server.server.config.ws_ping_interval = 0.5
-    server.server.config.ws_ping_timeout = 1.0
-    return server
+    settings = Settings(log_level="warning", ping_interval=1, pong_time=1)
+    async with running(prepared, settings) as found:
+        yield found
 
 
 async def test_who_answers_pings_stays(impatient: Running) -> None:
