@@ -33,7 +33,7 @@ EPOCHS = [
     (0.25, 0.25, 0.5, 0.0),
     (0.3, 0.5, 0.2, 0.0),
     (0.2, 0.3, 0.1, 0.4),
-    (0.15, 0.45, 0.0, 0.4),
+    (1.5, 4.5, 0.0, 4.0),
 ]
 
 # Weights, plug-in means, users and conversions of both arms.

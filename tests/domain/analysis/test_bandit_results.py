@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtr, ndtri
 
 from domain.analysis.beta_binomial import chances_to_be_best, posterior
 from domain.analysis.evaluation import evaluate
@@ -58,6 +58,22 @@ def test_before_the_gate_the_estimate_is_the_weighted_one() -> None:
     )
 
 
+def test_the_posterior_of_an_effect_is_normal_while_the_weights_are_still_equal() -> None:
+    [compared] = (
+        evaluate(counted([((0.5, 0.5), (0.1, 0.1), (500, 500), (50, 70))]))
+        .results.metrics[0]
+        .comparisons
+    )
+
+    credible, estimate = compared.relative.credible, compared.relative.estimate
+    assert credible is not None
+    assert estimate is not None
+    middle = (math.log1p(credible.lower) + math.log1p(credible.upper)) / 2
+    error = (math.log1p(credible.upper) - middle) / float(ndtri(0.975))
+    assert middle == pytest.approx(math.log1p(estimate), rel=1e-9)
+    assert compared.chance_to_beat_control == pytest.approx(ndtr(middle / error), rel=1e-9)
+
+
 def test_a_mean_per_event_has_no_such_estimate() -> None:
     metric = make_metric_definition(aggregation=MetricAggregation.MEAN)
 
@@ -93,9 +109,10 @@ def test_a_rate_stays_between_none_and_all(converted: tuple[int, int], mean: flo
     assert variant.interval is None or variant.interval.upper == 1.0
 
 
-def test_values_that_no_float_holds_are_not_shown() -> None:
+@pytest.mark.parametrize(("total", "squares"), [("2e250", "4e500"), ("2e311", "4e620")])
+def test_values_that_no_float_holds_are_not_shown(total: str, squares: str) -> None:
     arms = make_variants(SHARES)
-    huge = make_sums(200, total="2e250", squares="4e500")
+    huge = make_sums(200, total=total, squares=squares)
     rows = [assigned(each, 200) for each in arms]
     rows += [measured(each, SPENDING, huge) for each in arms]
 

@@ -68,11 +68,11 @@ def test_while_the_base_rate_rises_weighted_intervals_hold_the_truth_and_plain_o
     assert found.plain.max() < 0.8
 
 
-@pytest.mark.parametrize(("arms", "seed", "most"), [(2, 92, 0.93), (3, 93, 0.94), (5, 95, 0.95)])
+@pytest.mark.parametrize(("arms", "seed", "most"), [(2, 92, 0.93), (3, 93, 0.93), (5, 95, 0.94)])
 def test_where_nothing_changes_plain_intervals_hold_the_truth_less_often_than_they_say(
     arms: int, seed: int, most: float, is_soak: bool
 ) -> None:
-    """The fewer the arms, the less often; of five the plain ones are near 94 %."""
+    """The fewer the arms, the less often."""
     runs, slack = (2_000, 0.0) if is_soak else (500, 0.01)
 
     found = covered(steady((0.1,) * arms, EPOCHS), seed, runs)
