@@ -12,6 +12,7 @@ from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.operations import Answer, Operations
+from graphql_api.payloads import Outdated, Payload
 
 LARGEST_VALUE = 2**20  # bytes
 _AT_ONCE = 100  # subscribers that are told before others are served
@@ -20,7 +21,7 @@ _AT_ONCE = 100  # subscribers that are told before others are served
 class Subscriber(Protocol):
     """None of this waits: a value that was not read in time is replaced by the newer."""
 
-    def next(self, payload: str) -> None: ...
+    def next(self, payload: Payload) -> None: ...
 
     def error(self, errors: list[dict[str, Any]]) -> None:
         """It was refused, or came to a bad end."""
@@ -48,13 +49,15 @@ class Channel:
         asked: Asked,
         context: Context,
         seconds: Callable[[], float],
+        outdated: Outdated,
     ) -> None:
         self._operations = operations
         self._asked = asked
         self._context = context
         self._seconds = seconds
+        self._outdated = outdated
         self._seats: dict[Subscriber, _Seat] = {}
-        self._payload = ""
+        self._payload = Payload(b"")
         self._edition: Edition[Any] | None = None  # that the payload shows
         self._errors: list[dict[str, Any]] = []
         self.is_interrupted = False  # by the server, which stops: what follows is somewhere else
@@ -81,11 +84,17 @@ class Channel:
         request_id.set(uuid4().hex)
         try:
             await self._run()
+        finally:
+            self._outdated.take(self._payload)
+
+    async def _run(self) -> None:
+        try:
+            await self._follow()
         except Exception as error:
             self._errors = [unforeseen(error)]
         await self._end()
 
-    async def _run(self) -> None:
+    async def _follow(self) -> None:
         async with aclosing(self._operations.stream(self._asked, self._context)) as answers:
             async for answer in answers:
                 if answer.is_request_error:
@@ -104,7 +113,8 @@ class Channel:
                 f"{LARGEST_VALUE} are sent: select less"
             )
             self._errors = [fault(FaultCode.COST_LIMIT_EXCEEDED, message)]
-        self._payload = encoded.decode()
+        self._outdated.take(self._payload)
+        self._payload = Payload(encoded)
         if self._context.following is not None:
             self._edition = self._context.following.taken
 

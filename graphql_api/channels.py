@@ -13,6 +13,7 @@ from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import Operations
+from graphql_api.payloads import Outdated
 
 _MOST = 2_000
 _PATIENCE = 5.0  # seconds for a first value
@@ -26,11 +27,13 @@ class Channels:
         operations: Operations,
         make_context: Callable[[Caller | None], Context],
         seconds: Callable[[], float],
+        outdated: Outdated,
         attend: Attend = lambda _asked, _caller, subscriber: Attendance(subscriber),
     ) -> None:
         self._operations = operations
         self._make_context = make_context
         self._seconds = seconds
+        self._outdated = outdated
         self._attend = attend
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
         self._is_interrupted = False
@@ -72,7 +75,9 @@ class Channels:
             await asyncio.wait(tasks, timeout=patience)
 
     def _begin(self, key: Hashable, asked: Asked, caller: Caller | None) -> None:
-        channel = Channel(self._operations, asked, self._make_context(caller), self._seconds)
+        channel = Channel(
+            self._operations, asked, self._make_context(caller), self._seconds, self._outdated
+        )
         channel.is_interrupted = self._is_interrupted
         task = asyncio.create_task(channel.run(), context=Variables())  # nobody's own work
         task.add_done_callback(lambda _: self._forget(key, channel))

@@ -2,9 +2,13 @@
 much of it may come before its body."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from graphql_api.payloads import ABORT
+from graphql_api.reset import reset
 
 _MOST = 2**16  # bytes
 _TOO_LARGE = (
@@ -41,6 +45,7 @@ class Http(HttpToolsProtocol):
             self._received = 0
             self._timer = self.loop.call_later(self._within, self.transport.close)
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"now": partial(reset, self.transport)}}
 
     def on_headers_complete(self) -> None:
         self._received = None

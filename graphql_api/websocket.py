@@ -20,8 +20,9 @@ from graphql_api.conversation import Conversation, Farewell
 from graphql_api.faults import FaultCode, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.origins import address_of, check_origin, foreign_origin
-from graphql_api.outbox import Outbox
-from graphql_api.responses import refused
+from graphql_api.outbox import Frame, Outbox
+from graphql_api.payloads import PARTS, Payload
+from graphql_api.responses import SECURITY, refused
 from graphql_api.streams import Streams
 
 logger = logging.getLogger("abgraph.requests")
@@ -57,7 +58,10 @@ class WebSocketEndpoint:
     async def _admit(self, websocket: WebSocket, socket: "_Socket") -> None:
         try:
             await self._check_origin(websocket)
-            with self._streams.connections.entered(address_of(websocket), socket.stop):
+            with (
+                self._streams.connections.entered(address_of(websocket), socket.stop),
+                self._streams.outdated.watched(socket),
+            ):
                 await socket.run()
         except Forbidden as fault:
             socket.status = HTTPStatus.FORBIDDEN
@@ -83,7 +87,7 @@ class _Socket:
         self._websocket = websocket
         self._authentication = authentication
         self._streams = streams
-        self._outbox = Outbox(self._send)
+        self._outbox = Outbox(self._send, streams.outdated)
         self._conversation = Conversation(
             streams, self._outbox, address_of(websocket), self._identify
         )
@@ -114,10 +118,17 @@ class _Socket:
             self._conversation.end()
             writer.cancel()
             await asyncio.wait([writer])
+            del writer  # and with it what it was about to send
         return await self._close(farewell)
 
     def stop(self) -> None:
         self._dismiss(_GOING_AWAY, "the server stops: connect again")
+
+    def held(self) -> set[Payload]:
+        return self._outbox.held()
+
+    def cut(self) -> None:
+        self._dismiss(_TRY_AGAIN, "read faster: the server cannot keep what you have not read")
 
     async def _talk(self) -> Farewell | None:
         """Why it ends; None where the client goes by itself."""
@@ -184,8 +195,9 @@ class _Socket:
         with suppress(WebSocketDisconnect):  # who listens is told so, too
             await self._outbox.run()
 
-    async def _send(self, frame: str) -> None:
-        await self._websocket.send({"type": "websocket.send", "text": frame})
+    async def _send(self, frame: Frame) -> None:
+        parts = frame.head, frame.payload.data, frame.tail
+        await self._websocket.send({"type": "websocket.send", PARTS: parts})
 
     async def _close(self, farewell: Farewell | None) -> None:
         if farewell is None:
@@ -199,4 +211,6 @@ class _Socket:
 async def _deny(
     websocket: WebSocket, status: HTTPStatus, code: FaultCode, fault: Exception
 ) -> None:
-    await websocket.send_denial_response(refused(status, code, str(fault)))
+    response = refused(status, code, str(fault))
+    response.headers.update(SECURITY)
+    await websocket.send_denial_response(response)

@@ -9,6 +9,7 @@ import pytest
 
 from domain.access import Scope
 from domain.experiments import ExperimentStatus
+from graphql_api.payloads import Payload
 from tests.domain.stored import ELSEWHERE
 from tests.factories import make_caller
 from tests.fake_live import World, timeless
@@ -164,7 +165,7 @@ class Leaving(Reader):
         super().__init__()
         self._other = other
 
-    def next(self, payload: str) -> None:
+    def next(self, payload: Payload) -> None:
         super().next(payload)
         self._other.leave()
 
