@@ -85,7 +85,7 @@ class Channel:
         try:
             await self._run()
         finally:
-            self._outdated.take(self._payload)
+            self._replace(Payload(b""))  # who has still to leave refers to this channel
 
     async def _run(self) -> None:
         try:
@@ -113,10 +113,13 @@ class Channel:
                 f"{LARGEST_VALUE} are sent: select less"
             )
             self._errors = [fault(FaultCode.COST_LIMIT_EXCEEDED, message)]
-        self._outdated.take(self._payload)
-        self._payload = Payload(encoded)
+        self._replace(Payload(encoded))
         if self._context.following is not None:
             self._edition = self._context.following.taken
+
+    def _replace(self, payload: Payload) -> None:
+        self._outdated.take(self._payload)
+        self._payload = payload
 
     async def _tell(self, *, everybody: bool = False) -> None:
         """Who has got a value less than an interval ago gets this one later, with the next. Time is

@@ -146,6 +146,57 @@ async def test_words_are_bounded_and_whoever_says_more_waits(peer: Peer) -> None
     assert [each["word"] for each in peer.heard] == list(range(100))
 
 
+async def test_long_words_are_fewer(peer: Peer) -> None:
+    running = asyncio.create_task(peer.outbox.run())
+    said = []
+
+    async def talk() -> None:
+        for number in range(10):
+            await peer.outbox.say(b'"%s"' % (b"x" * 30_000))
+            said.append(number)
+
+    talking = asyncio.create_task(talk())
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert len(said) == 2
+
+    peer.reads.set()
+    async with asyncio.timeout(10):
+        await talking
+    peer.outbox.close()
+    async with asyncio.timeout(10):
+        await running
+    assert len(peer.heard) == 10
+
+
+async def test_it_holds_what_waits_and_what_is_being_sent_and_then_nothing(peer: Peer) -> None:
+    running = asyncio.create_task(peer.outbox.run())
+    first, second, other = payload(1), payload(2), payload(3)
+    letter = peer.letter("1")
+    letter.next(first)
+    await asyncio.sleep(0)
+    letter.next(second)
+    peer.letter("2").next(other)
+    held = peer.outbox.held()
+    running.cancel()
+    letter.recall()
+    await asyncio.wait([running])
+
+    assert held == {first, second, other}
+    assert first not in peer.outbox.held()
+    assert second not in peer.outbox.held()
+
+
+async def test_its_own_answers_count_as_outdated_while_they_wait(peer: Peer) -> None:
+    peer.letter("1").answer(Answer(body={"data": 1}))
+    peer.letter("2").error([{"message": "no"}])
+    waiting = peer.outdated.size
+    await peer.hears_all()
+
+    assert waiting == len('{"data":1}') + len('[{"message":"no"}]')
+    assert peer.outdated.size == 0
+
+
 async def test_words_come_before_values(peer: Peer) -> None:
     peer.letter().next(payload(1))
     await peer.outbox.say(b'{"type":"pong"}')

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Close, Opcode
 
+from graphql_api.payloads import MOST_OUTDATED, Payload
 from graphql_api.wire import Wire
 from tests.graphql_api.serving import AUTHORIZATION, KEY, serving
 from tests.live.conftest import ASSIGN, CREATE, STATS, Running, eventually
@@ -35,6 +36,7 @@ ALIASES = " ".join(f"a{number}: experiment {{ description }}" for number in rang
 ALL = f"""subscription ($name: String!) {{
   experimentStats(experiment: {{name: $name}}, intervalMs: 200) {{ {RESULTS} {ALIASES} }}
 }}"""
+READ_FASTER = "read faster: the server cannot keep what you have not read"
 LARGE = 300_000  # bytes of one such value, at least
 DESCRIPTION = "ä" * 5_000  # two bytes each
 DESCRIBED = {"experiment": {"name": "checkout"}, "description": DESCRIPTION}
@@ -122,6 +124,26 @@ async def test_events_that_nobody_reads_are_bounded_too(server: Running, watched
 
     assert seen == list(range(1, VALUES + 1))
     assert PIECE < most <= MOST_KEPT
+
+
+async def test_who_is_cut_for_what_it_has_not_read_is_told_so_and_others_stay(
+    server: Running, watched: str
+) -> None:
+    async with peer(server.url, room=SMALL) as slow, server.talking() as quick:
+        await slow.subscribe(ALL, name=watched)
+        await slow.frame()
+        await quick.subscribe(ALL, name=watched)
+        await quick.value()
+        await server.assign("user")
+        await quick.value()
+        server.endpoints.outdated.take(Payload(bytes(MOST_OUTDATED)))
+
+        while (frame := await slow.frame()).opcode is not Opcode.CLOSE:
+            pass
+        await server.assign("another")
+        assert (await quick.value())["totalAssignments"] == 2
+    close = Close.parse(frame.data)
+    assert (close.code, close.reason) == (1013, READ_FASTER)
 
 
 async def test_a_large_value_comes_in_pieces_and_whole(server: Running, watched: str) -> None:
