@@ -82,6 +82,14 @@ class Peer:
                     message: dict[str, Any] = json.loads(found)
                     return message
 
+    async def closed(self) -> tuple[int, str]:
+        """The code and the reason, which may come in the middle of a message."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            while (close := self._protocol.close_rcvd) is None:
+                self._protocol.receive_data(await loop.sock_recv(self.socket, _READ))
+        return close.code, close.reason
+
     @property
     def is_connected(self) -> bool:
         """As the system sees it, though nothing is read."""
