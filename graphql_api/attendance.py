@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from graphql_api.channel import Subscriber
 from graphql_api.logs import request_id
+from graphql_api.payloads import Payload
 
 
 class Attendance:
@@ -27,7 +28,7 @@ class Attendance:
     def seconds(self) -> float:
         return perf_counter() - self._began
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         self.values += 1
         self._subscriber.next(payload, tail)
 

@@ -15,6 +15,7 @@ from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.operations import Answer, Operations, cost_shown
+from graphql_api.payloads import Outdated, Payload
 
 _AT_ONCE = 100  # subscribers that are told before others are served
 
@@ -22,7 +23,7 @@ _AT_ONCE = 100  # subscribers that are told before others are served
 class Subscriber(Protocol):
     """None of this waits: a value that was not read in time is replaced by the newer."""
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         """The payload is shared with others; the tail, which is not, comes before its end."""
         ...
 
@@ -53,13 +54,15 @@ class Channel:
         asked: Asked,
         context: Context,
         seconds: Callable[[], float],
+        outdated: Outdated,
     ) -> None:
         self._operations = operations
         self._asked = asked
         self._context = context
         self._seconds = seconds
+        self._outdated = outdated
         self._seats: dict[Subscriber, _Seat] = {}
-        self._payload, self._fields = "", 0
+        self._payload, self._fields = Payload(b""), 0
         self._edition: Edition[Any] | None = None  # that the payload shows
         self._errors: list[dict[str, Any]] = []
         self.is_interrupted = False  # by the server, which stops: what follows is somewhere else
@@ -87,11 +90,17 @@ class Channel:
         request_id.set(uuid4().hex)
         try:
             await self._run()
+        finally:
+            self._replace(Payload(b""))  # who has still to leave refers to this channel
+
+    async def _run(self) -> None:
+        try:
+            await self._follow()
         except Exception as error:
             self._errors = [unforeseen(error)]
         await self._end()
 
-    async def _run(self) -> None:
+    async def _follow(self) -> None:
         async with aclosing(self._operations.stream(self._asked, self._context)) as answers:
             async for answer in answers:
                 if answer.is_request_error:
@@ -111,9 +120,14 @@ class Channel:
                 f"{largest} are sent: select less"
             )
             self._errors = [fault(FaultCode.COST_LIMIT_EXCEEDED, message)]
-        self._payload, self._fields = encoded.decode(), answer.fields
+        self._replace(Payload(encoded))
+        self._fields = answer.fields
         if self._context.following is not None:
             self._edition = self._context.following.taken
+
+    def _replace(self, payload: Payload) -> None:
+        self._outdated.take(self._payload)
+        self._payload = payload
 
     async def _tell(self, *, everybody: bool = False) -> None:
         """Who has got a value less than an interval ago gets this one later, with the next. Time is
@@ -136,11 +150,11 @@ class Channel:
         if is_anybody_behind:
             following.owe()
 
-    def _tail(self, payer: Context | None) -> str:
+    def _tail(self, payer: Context | None) -> bytes:
         if payer is None:
-            return ""
+            return b""
         balance = replace(payer.left(), charged=self._context.balance.charged)
-        return f',"extensions":{orjson.dumps(cost_shown(self._fields, balance)).decode()}'
+        return b',"extensions":' + orjson.dumps(cost_shown(self._fields, balance))
 
     async def _end(self) -> None:
         self.is_over = True

@@ -14,6 +14,7 @@ from graphql_api.context import Context
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
 from graphql_api.operations import Operations
+from graphql_api.payloads import Outdated
 
 Attend = Callable[[Asked, Caller | None, Subscriber], Attendance]
 
@@ -25,12 +26,14 @@ class Channels:
         make_context: Callable[[Caller | None, str], Context],
         seconds: Callable[[], float],
         bounds: Bounds,
+        outdated: Outdated,
         attend: Attend = lambda _asked, _caller, subscriber: Attendance(subscriber),
     ) -> None:
         self._operations = operations
         self._make_context = make_context
         self._seconds = seconds
         self._bounds = bounds
+        self._outdated = outdated
         self._attend = attend
         self._open: dict[Hashable, tuple[Channel, asyncio.Task[None]]] = {}
         self._is_interrupted = False
@@ -75,7 +78,7 @@ class Channels:
             await asyncio.wait(tasks, timeout=patience)
 
     def _begin(self, key: Hashable, asked: Asked, context: Context) -> None:
-        channel = Channel(self._operations, asked, context, self._seconds)
+        channel = Channel(self._operations, asked, context, self._seconds, self._outdated)
         channel.is_interrupted = self._is_interrupted
         task = asyncio.create_task(channel.run(), context=Variables())  # nobody's own work
         task.add_done_callback(lambda _: self._forget(key, channel))

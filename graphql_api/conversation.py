@@ -102,7 +102,7 @@ class Conversation:
         self._shows_cost = any(name.lower() == COST_HEADER for name in payload or ())
         self._caller = await self._identify(payload)
         self._is_acknowledged = True
-        await self._outbox.say('{"type":"connection_ack"}')
+        await self._outbox.say(b'{"type":"connection_ack"}')
 
     async def _subscribe(self, id: str, message: Mapping[str, Any], size: int) -> None:
         if not self._is_acknowledged:
@@ -201,10 +201,10 @@ def _asked(message: Mapping[str, Any], *, shows_cost: bool) -> Asked:
     return replace(asked, shows_cost=True) if shows_cost else asked
 
 
-def _pong(payload: Mapping[str, Any] | None) -> str:
-    if payload is None:
-        return '{"type":"pong"}'
-    return '{"type":"pong","payload":' + json.dumps(payload) + "}"
+def _pong(payload: Mapping[str, Any] | None) -> bytes:
+    """No longer than the ping."""
+    message = {"type": "pong"} if payload is None else {"type": "pong", "payload": payload}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _shown(value: object) -> str:

@@ -19,6 +19,7 @@ from graphql_api.metrics import Page, Pool, Sources, metrics_page
 from graphql_api.observation import Observation
 from graphql_api.observing import Audience
 from graphql_api.origins import address_of
+from graphql_api.payloads import Outdated
 from graphql_api.persisted import Persisted, read_manifest
 from graphql_api.places import Places
 from graphql_api.schema import schema
@@ -46,12 +47,14 @@ class Endpoints:
         self._settings, self._observed = settings, observed
         self._live = services.live
         self.vigil = Vigil(services.authentication)
+        self.outdated = Outdated()
         self.audience = Audience(observed.measures, edge)
         self.channels = Channels(
             operations,
             make_context,
             time.monotonic,
             settings,
+            self.outdated,
             self.audience.attend,
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
@@ -63,6 +66,7 @@ class Endpoints:
             channels=self.channels,
             connections=self.connections,
             vigil=self.vigil,
+            outdated=self.outdated,
         )
         http = GraphQLEndpoint(streams, of_request, EventStreams(streams), is_open=is_open)
         self.graphql = Guard(services.authentication, http.answer).answer

@@ -1,7 +1,7 @@
 """GraphQL over server-sent events, in distinct connections: one stream for one operation."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
@@ -17,8 +17,9 @@ from graphql_api.bearer import token_of
 from graphql_api.connections import Transport
 from graphql_api.documents import Asked
 from graphql_api.faults import FaultCode, fault
-from graphql_api.operations import extended
+from graphql_api.operations import Answer
 from graphql_api.origins import address_of
+from graphql_api.payloads import ABORT, Outdated, Payload, opened, pieces
 from graphql_api.places import TooManyConnections
 from graphql_api.responses import refused
 from graphql_api.streams import Streams
@@ -26,8 +27,7 @@ from graphql_api.streams import Streams
 MEDIA_TYPE = "text/event-stream"
 _STILL_HERE = 12.0  # seconds of silence, after which proxies and clients want a sign of life
 _SIGN_OF_LIFE = b":\n\n"
-_COMPLETE = "event: complete\ndata: \n\n"
-_PIECE = 2**16  # bytes that wait to be read
+_COMPLETE = b"event: complete\ndata: \n\n"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -38,12 +38,13 @@ class EventStreams:
     async def answer(
         self, asked: Asked, request: Request, allowed: Collection[OperationType]
     ) -> Response:
-        letter = EventLetter()
+        letter = EventLetter(self._streams.outdated, _abort(request))
         if request.method == "HEAD":  # nobody hears what would be said
             letter.interrupt()
             return _EventStream(letter, ExitStack())
         try:
             with ExitStack() as while_open:
+                while_open.enter_context(self._streams.outdated.watched(letter))
                 place = self._streams.connections.entered(
                     address_of(request), letter.interrupt, Transport.EVENT_STREAM
                 )
@@ -74,8 +75,13 @@ class EventStreams:
         else:
             context = self._streams.make_context(caller, address)
             answer = await self._streams.operations.run(asked, context, allowed)
-            letter.next(answer.encoded().decode())
-            letter.complete()
+            letter.answer(answer)
+
+
+def _abort(request: Request) -> Callable[[], object]:
+    extension = request.scope.get("extensions", {}).get(ABORT, {})
+    abort: Callable[[], object] = extension.get("now", lambda: None)
+    return abort
 
 
 class _EventStream(StreamingResponse):
@@ -91,34 +97,50 @@ class _EventStream(StreamingResponse):
 class EventLetter:
     """The latest value that is still to be read, and how the stream ended."""
 
-    def __init__(self, still_here: float = _STILL_HERE) -> None:
+    def __init__(
+        self,
+        outdated: Outdated,
+        abort: Callable[[], object],
+        still_here: float = _STILL_HERE,
+    ) -> None:
+        self._outdated = outdated
+        self._abort = abort
         self._still_here = still_here
-        self._value: str | None = None
-        self._tail = ""
-        self._ending: str | None = None
+        self._value: Payload | None = None
+        self._tail = b""
+        self._under_way: Payload | None = None
+        self._ending: bytes | None = None
         self._filled = asyncio.Event()
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         if self._ending is None:
             self._value, self._tail = payload, tail
             self._filled.set()
 
     def error(self, errors: list[dict[str, Any]]) -> None:
-        self.next(orjson.dumps({"errors": errors}).decode())
-        self._end(_COMPLETE)
+        self._only(orjson.dumps({"errors": errors}))
+
+    def answer(self, answer: Answer) -> None:
+        self._only(answer.encoded())
 
     def complete(self) -> None:
         self._end(_COMPLETE)
 
     def interrupt(self) -> None:
         """The server stops: without `complete`, clients connect again."""
-        self._end("")
+        self._end(b"")
 
     def forbid(self) -> None:
         message = "what you have shown is no more what it was"
         self.error([fault(FaultCode.FORBIDDEN, message)])
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    def held(self) -> set[Payload]:
+        return {each for each in (self._value, self._under_way) if each is not None}
+
+    def cut(self) -> None:
+        self._abort()
+
+    async def chunks(self) -> AsyncGenerator[bytes | memoryview]:
         while self._value is not None or self._ending is None:
             try:
                 async with asyncio.timeout(self._still_here):
@@ -127,14 +149,21 @@ class EventLetter:
                 yield _SIGN_OF_LIFE
                 continue
             self._filled.clear()
-            payload, self._value = self._value, None
-            if payload is not None:
-                event = f"event: next\ndata: {extended(payload, self._tail)}\n\n".encode()
-                for start in range(0, len(event), _PIECE):
-                    yield event[start : start + _PIECE]
-        yield self._ending.encode()
+            self._under_way, self._value = self._value, None
+            if self._under_way is not None:
+                value = opened(self._under_way, self._tail)
+                for piece in pieces(b"event: next\ndata: ", *value, b"\n\n"):
+                    yield piece
+                self._under_way = None
+        yield self._ending
 
-    def _end(self, ending: str) -> None:
+    def _only(self, data: bytes) -> None:
+        payload = Payload(data)
+        self._outdated.take(payload)
+        self.next(payload)
+        self._end(_COMPLETE)
+
+    def _end(self, ending: bytes) -> None:
         if self._ending is None:
             self._ending = ending
         self._filled.set()

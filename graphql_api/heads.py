@@ -3,16 +3,17 @@ request may take to begin, on how much of it may come before its body, and on ho
 read nothing of what it is sent."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from graphql_api.bounds import Bounds
 from graphql_api.origins import network_of
+from graphql_api.payloads import ABORT
 from graphql_api.places import Places, TooManyConnections
+from graphql_api.reset import reset
 
 _MOST = 2**16  # bytes
 _TOO_LARGE = (
@@ -23,7 +24,6 @@ _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
     b"retry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
-_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Http(HttpToolsProtocol):
@@ -77,6 +77,7 @@ class Http(HttpToolsProtocol):
             self._received = 0
             self._timer = self.loop.call_later(self._bounds.arrival_time, self._end)
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"now": partial(reset, self.transport)}}
 
     def on_headers_complete(self) -> None:
         self._received = None
@@ -109,19 +110,13 @@ class Http(HttpToolsProtocol):
         if self.transport.get_write_buffer_size() < unread:
             self._look_later()
         else:
-            self._cut()
+            reset(self.transport)
 
     def _end(self) -> None:
         if self.transport.get_write_buffer_size():
-            self._cut()
+            reset(self.transport)
         else:
             self.transport.close()
-
-    def _cut(self) -> None:
-        """Closing would wait for the peer to read what is on its way; so would the system."""
-        connection = self.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self.transport.abort()
 
     def _part(self) -> None:
         self._unset_timer()

@@ -140,11 +140,6 @@ def cost_shown(fields: int, balance: Balance) -> dict[str, dict[str, int | None]
     return {"cost": {"requested": balance.charged, "actual": fields, "remaining": remaining}}
 
 
-def extended(payload: str, tail: str) -> str:
-    """What all get, with what only one of them gets."""
-    return f"{payload[:-1]}{tail}}}" if tail else payload
-
-
 def turned_away(refusal: NotPersisted | Throttled) -> Answer:
     if isinstance(refusal, NotPersisted):
         code, retry_after = refusal.code, None

@@ -12,17 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphql_api import footprint
 from graphql_api.footprint import Footprint
 from graphql_api.logs import request_id
+from graphql_api.responses import SECURITY
 
 logger = logging.getLogger("abgraph.requests")
 
 _HEADER = "X-Request-Id"
-_SECURITY = {  # unless the answer has its own
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-}
 _USABLE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 
@@ -46,8 +40,8 @@ class RequestLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[_HEADER] = own
-                for name in _SECURITY.keys() - headers.keys():
-                    headers.append(name, _SECURITY[name])
+                for name in SECURITY.keys() - headers.keys():
+                    headers.append(name, SECURITY[name])
             await send(message)
 
         try:

@@ -13,6 +13,13 @@ from graphql_api.operations import Answer
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+SECURITY = {  # unless the answer has its own
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+}
 
 _STATUS_OF = {
     FaultCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,

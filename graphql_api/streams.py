@@ -10,6 +10,7 @@ from graphql_api.channels import Channels
 from graphql_api.connections import Connections
 from graphql_api.context import Context
 from graphql_api.operations import Operations
+from graphql_api.payloads import Outdated
 
 MakeContext = Callable[[Caller | None, str], Context]
 
@@ -22,3 +23,4 @@ class Streams:
     channels: Channels
     connections: Connections
     vigil: Vigil
+    outdated: Outdated

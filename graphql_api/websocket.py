@@ -19,9 +19,10 @@ from graphql_api.conversation import Conversation, Farewell
 from graphql_api.faults import FaultCode, unforeseen
 from graphql_api.logs import request_id
 from graphql_api.origins import address_of, check_origin, foreign_origin
-from graphql_api.outbox import Outbox
+from graphql_api.outbox import Frame, Outbox
+from graphql_api.payloads import PARTS, Payload
 from graphql_api.places import TooManyConnections
-from graphql_api.responses import refused
+from graphql_api.responses import SECURITY, refused
 from graphql_api.streams import Streams
 
 logger = logging.getLogger("abgraph.requests")
@@ -56,7 +57,10 @@ class WebSocketEndpoint:
     async def _admit(self, websocket: WebSocket, socket: "_Socket") -> None:
         try:
             await self._check_origin(websocket)
-            with self._streams.connections.entered(address_of(websocket), socket.stop):
+            with (
+                self._streams.connections.entered(address_of(websocket), socket.stop),
+                self._streams.outdated.watched(socket),
+            ):
                 await socket.run()
         except Forbidden as fault:
             socket.status = HTTPStatus.FORBIDDEN
@@ -82,7 +86,7 @@ class _Socket:
         self._websocket = websocket
         self._authentication = authentication
         self._streams = streams
-        self._outbox = Outbox(self._send)
+        self._outbox = Outbox(self._send, streams.outdated)
         self._conversation = Conversation(
             streams, self._outbox, address_of(websocket), self._identify
         )
@@ -113,10 +117,17 @@ class _Socket:
             self._conversation.end()
             writer.cancel()
             await asyncio.wait([writer])
+            del writer  # and with it what it was about to send
         return await self._close(farewell)
 
     def stop(self) -> None:
         self._dismiss(_GOING_AWAY, "the server stops: connect again")
+
+    def held(self) -> set[Payload]:
+        return self._outbox.held()
+
+    def cut(self) -> None:
+        self._dismiss(_TRY_AGAIN, "read faster: the server cannot keep what you have not read")
 
     async def _talk(self) -> Farewell | None:
         """Why it ends; None where the client goes by itself."""
@@ -183,8 +194,8 @@ class _Socket:
         with suppress(WebSocketDisconnect):  # who listens is told so, too
             await self._outbox.run()
 
-    async def _send(self, frame: str) -> None:
-        await self._websocket.send({"type": "websocket.send", "text": frame})
+    async def _send(self, frame: Frame) -> None:
+        await self._websocket.send({"type": "websocket.send", PARTS: frame.parts})
 
     async def _close(self, farewell: Farewell | None) -> None:
         if farewell is None:
@@ -198,4 +209,6 @@ class _Socket:
 async def _deny(
     websocket: WebSocket, status: HTTPStatus, code: FaultCode, fault: Exception
 ) -> None:
-    await websocket.send_denial_response(refused(status, code, str(fault)))
+    response = refused(status, code, str(fault))
+    response.headers.update(SECURITY)
+    await websocket.send_denial_response(response)

@@ -1,22 +1,21 @@
 """Under the WebSockets: uvicorn's protocol, with bounds on what a peer that does not read may make
 us hold, and an end for peers that are dead."""
 
-import socket
-import struct
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from graphql_api.payloads import PARTS, pieces
+from graphql_api.reset import reset
+
 _NO_TEXT, _TOO_MANY, _TOO_LARGE, _ABNORMAL = 1007, 1008, 1009, 1006
 
-_PIECE = 2**16  # a larger message is sent piece by piece, at the speed of who reads it
-_LONGEST_CHARACTER = 4  # bytes
 _MOST_UNREAD = 2**17  # bytes of pongs and the like
 _MOST_WAITING = 500  # messages that were received and not yet looked at
 _MOST_PARTS = 1_000  # of one message
-_AT_ONCE = struct.pack("ii", 1, 0)
 _FAREWELL = 5.0  # seconds for a peer to read the last of what it was sent
 
 
@@ -29,20 +28,20 @@ class Wire(WebSocketsSansIOProtocol):
         await self.writable.wait()
         if self.close_sent:
             raise ClientDisconnected
-        text = message.get("text")
-        if text is not None and len(text) > _PIECE // _LONGEST_CHARACTER:
-            await self._send_in_pieces(text.encode())
+        if PARTS in message:
+            await self._send_in_pieces(pieces(*message[PARTS]))
         else:
             await super().send(message)
 
-    async def _send_in_pieces(self, message: bytes) -> None:
-        end = len(message)
-        for start in range(0, end, _PIECE):
+    async def _send_in_pieces(self, message: Sequence[bytes | memoryview]) -> None:
+        """Between them, pings and the like may go."""
+        last = len(message) - 1
+        for number, piece in enumerate(message):
             await self.writable.wait()
             if self.close_sent or self.disconnected or self.transport.is_closing():
-                return
-            send = self.conn.send_continuation if start else self.conn.send_text
-            send(message[start : start + _PIECE], fin=start + _PIECE >= end)
+                raise ClientDisconnected
+            send = self.conn.send_continuation if number else self.conn.send_text
+            send(piece, fin=number == last)
             self.transport.write(b"".join(self.conn.data_to_send()))
 
     async def run_asgi(self) -> None:
@@ -105,11 +104,8 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(_FAREWELL, self._cut)
 
     def _cut(self) -> None:
-        """Closing would wait for the peer to read what is on its way; so would the system."""
         if not self.disconnected:
-            connection = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-            cast(Any, self.transport).abort()
+            reset(self.transport)
 
 
 def _is_utf_8(data: bytes) -> bool:

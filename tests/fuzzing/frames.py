@@ -156,7 +156,7 @@ class RoughPeer(Peer):
         try:
             async with asyncio.timeout(_SILENCE):
                 with suppress(ConnectionError):  # it has closed already, and may have said why
-                    await asyncio.get_running_loop().sock_sendall(self._socket, data)
+                    await asyncio.get_running_loop().sock_sendall(self.socket, data)
                 return await self._heard(messages)
         except TimeoutError:
             return Heard("silent", messages)
@@ -181,7 +181,7 @@ class RoughPeer(Peer):
     async def _next(self) -> Frame | None:
         """None at the end of all."""
         while not self._unread:
-            data = await asyncio.get_running_loop().sock_recv(self._socket, 2**16)
+            data = await asyncio.get_running_loop().sock_recv(self.socket, 2**16)
             if not data:
                 return None
             self._protocol.receive_data(data)

@@ -15,6 +15,7 @@ from graphql_api.context import Context, Services
 from graphql_api.documents import Asked
 from graphql_api.edge import Edge
 from graphql_api.operations import Answer, Operations
+from graphql_api.payloads import Outdated, Payload
 from graphql_api.persisted import Persisted
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
@@ -60,8 +61,8 @@ class Reader:
     def times(self) -> list[float]:
         return [at for at, _ in self.seen]
 
-    def next(self, payload: str, tail: str = "") -> None:
-        value = json.loads(payload)["data"]["experimentStats"]
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
+        value = json.loads(payload.data)["data"]["experimentStats"]
         self.seen.append((round(seconds() - self.joined_at, 6), value["totalAssignments"]))
 
     def error(self, errors: list[dict[str, Any]]) -> None:
@@ -78,11 +79,13 @@ class Crowd(AbstractAsyncContextManager["Crowd"]):
         self.readers: list[Reader] = []
         edge = Edge(Bounds(**bounds), seconds, is_open=True)
         self.operations = Counted(schema, edge, Persisted(), is_open=True)
+        self.outdated = Outdated()
         self.channels = Channels(
             self.operations,
             lambda caller, address: Context(services, edge, caller, address),
             seconds,
             edge.bounds,
+            self.outdated,
         )
 
     def join(

@@ -68,6 +68,11 @@ class Serving:
         path = Path("/proc", str(self.process.pid), "task", str(self.process.pid), "children")
         return {int(pid) for pid in path.read_text().split()}
 
+    def memory(self) -> int:
+        """Bytes that the process has in use."""
+        status = Path("/proc", str(self.process.pid), "status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def connect(self) -> socket.socket:
         host, port = self.url.removeprefix("http://").split(":")
         return socket.create_connection((host, int(port)), timeout=10)

@@ -3,15 +3,17 @@
 from typing import Any
 
 from graphql_api.attendance import Attendance
+from graphql_api.payloads import Payload
 
 FAULT = [{"message": "no"}]
+VALUE = Payload(b"1")
 
 
 class Told:
     def __init__(self) -> None:
         self.words: list[Any] = []
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         self.words.append(payload)
 
     def error(self, errors: list[dict[str, Any]]) -> None:
@@ -25,11 +27,11 @@ def test_who_completes_and_is_left_has_ended_once() -> None:
     told, ended = Told(), list[Attendance]()
     attendance = Attendance(told, ended.append)
 
-    attendance.next("1")
+    attendance.next(VALUE)
     attendance.complete()
     attendance.leave()
 
-    assert told.words == ["1", "complete"]
+    assert told.words == [VALUE, "complete"]
     assert ended == [attendance]
     assert (attendance.values, attendance.errors) == (1, [])
 

@@ -11,6 +11,7 @@ from domain.errors import Unavailable
 from domain.experiments import ExperimentStatus
 from graphql_api.bounds import Bounds
 from graphql_api.documents import Asked
+from graphql_api.payloads import Payload
 from tests.fake_live import World, seconds, timeless
 from tests.graphql_api.crowds import EVERY, Crowd, Reader, services
 
@@ -135,6 +136,41 @@ async def test_who_is_interrupted_gets_the_last_value_and_no_end(crowd: Crowd) -
     assert (early.users, late.users) == ([0, 10], [0, 10])
     assert (early.is_complete, late.is_complete) == (False, False)
     assert len(crowd.channels) == 0
+
+
+class Holding(Reader):
+    """It does not let go of what it has got."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Payload] = []
+
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
+        super().next(payload, tail)
+        self.held.append(payload)
+
+
+@timeless
+async def test_what_is_held_counts_once_it_is_not_the_latest_any_more(crowd: Crowd) -> None:
+    reader, other = Holding(), Holding()
+    crowd.join(reader)
+    crowd.join(other)
+    await asyncio.sleep(1)
+    first = crowd.outdated.size
+    crowd.sees(5)
+    await asyncio.sleep(2)
+    second = crowd.outdated.size
+    reader.leave()
+    other.leave()
+    await asyncio.sleep(1)
+    at_the_end = crowd.outdated.size
+
+    sizes = [len(payload.data) for payload in reader.held]
+    assert [first, second, at_the_end] == [0, sizes[0], sum(sizes)]
+    reader.held.clear()
+    assert crowd.outdated.size == sum(sizes)
+    other.held.clear()
+    assert crowd.outdated.size == 0
 
 
 class Joining(Reader):

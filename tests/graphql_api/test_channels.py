@@ -10,6 +10,7 @@ import pytest
 
 from domain.access import Scope
 from domain.experiments import ExperimentStatus
+from graphql_api.payloads import Payload
 from tests.domain.stored import ELSEWHERE
 from tests.factories import make_caller
 from tests.fake_live import World, timeless
@@ -165,7 +166,7 @@ class Leaving(Reader):
         super().__init__()
         self._other = other
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         super().next(payload)
         self._other.leave()
 
@@ -187,9 +188,9 @@ class Keeping(Reader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.given: list[tuple[str, str]] = []
+        self.given: list[tuple[Payload, bytes]] = []
 
-    def next(self, payload: str, tail: str = "") -> None:
+    def next(self, payload: Payload, tail: bytes = b"") -> None:
         super().next(payload, tail)
         self.given.append((payload, tail))
 
@@ -203,5 +204,5 @@ async def test_who_asks_for_the_cost_shares_all_but_that(crowd: Crowd) -> None:
 
     ((payload, tail),), ((same, nothing),) = asking.given, other.given
     assert payload is same
-    assert json.loads(f"{{{tail[1:]}}}")["extensions"]["cost"]["actual"] == 3
-    assert (nothing, crowd.operations.begun) == ("", 1)
+    assert json.loads(b"{%b}" % tail[1:])["extensions"]["cost"]["actual"] == 3
+    assert (nothing, crowd.operations.begun) == (b"", 1)

@@ -26,6 +26,10 @@ _ESTABLISHED = 1
 _RESET = struct.pack("ii", 1, 0)  # no time to linger: what is on its way is thrown away
 
 
+def is_established(connection: socket.socket) -> bool:
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+
+
 class Peer:
     """A WebSocket of which nothing is read that nobody asks for."""
 
@@ -34,13 +38,13 @@ class Peer:
         self._address = address.host, address.port
         self._protocol = ClientProtocol(address, subprotocols=[Subprotocol(PROTOCOL)])
         self._unread: list[Any] = []
-        self._socket = socket.socket()
-        self._socket.setblocking(False)
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
         if room is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
 
     async def connect(self) -> None:
-        await asyncio.get_running_loop().sock_connect(self._socket, self._address)
+        await asyncio.get_running_loop().sock_connect(self.socket, self._address)
         self._protocol.send_request(self._protocol.connect())
         await self._flush()
         response = await self._event()
@@ -78,16 +82,24 @@ class Peer:
                     message: dict[str, Any] = json.loads(found)
                     return message
 
+    async def closed(self) -> tuple[int, str]:
+        """The code and the reason, which may come in the middle of a message."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            while (close := self._protocol.close_rcvd) is None:
+                self._protocol.receive_data(await loop.sock_recv(self.socket, _READ))
+        return close.code, close.reason
+
     @property
     def is_connected(self) -> bool:
         """As the system sees it, though nothing is read."""
-        return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+        return is_established(self.socket)
 
     async def is_cut(self, within: float = PATIENCE) -> bool:
         """Whether the server has ended the connection, whatever it still said."""
         try:
             async with asyncio.timeout(within):
-                while await asyncio.get_running_loop().sock_recv(self._socket, _READ):
+                while await asyncio.get_running_loop().sock_recv(self.socket, _READ):
                     pass
         except TimeoutError:
             return False
@@ -104,17 +116,17 @@ class Peer:
 
     def leave(self) -> None:
         """Without a word."""
-        self._socket.close()
+        self.socket.close()
 
     def abort(self) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._socket.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.socket.close()
 
     async def _event(self) -> Any:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE):
             while not self._unread:
-                data = await loop.sock_recv(self._socket, _READ)
+                data = await loop.sock_recv(self.socket, _READ)
                 assert data, "the server has ended the connection"
                 self._protocol.receive_data(data)
                 self._unread += self._protocol.events_received()
@@ -122,7 +134,7 @@ class Peer:
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._socket, b"".join(self._protocol.data_to_send()))
+        await loop.sock_sendall(self.socket, b"".join(self._protocol.data_to_send()))
 
 
 @asynccontextmanager

@@ -157,6 +157,20 @@ async def test_an_address_has_so_many_sockets_and_others_their_own(prepared: str
     assert after["payload"] == {"data": {"__typename": "Query"}}
 
 
+async def test_a_refused_handshake_tells_browsers_to_be_careful(prepared: str) -> None:
+    async with bounded(prepared, connections=0) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connected():
+                pass
+
+    headers = refused.value.response.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
 async def test_a_socket_has_so_many_operations(prepared: str) -> None:
     async with bounded(prepared, max_operations=2) as server:
         await server.experiment()

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
 
 import pytest
 
@@ -82,7 +81,7 @@ class Run:
 async def test_who_never_reads_costs_little_memory_and_nobody_time(
     process: Serving, size: Size, is_soak: bool
 ) -> None:
-    before = memory(process)
+    before = process.memory()
     alone = await run(process, Size(size.readers, 0, size.seconds), 0)
     beside = await run(process, size, len(alone.written))
 
@@ -109,7 +108,7 @@ async def run(server: Serving, size: Size, already: int) -> Run:
         while time.monotonic() < end:
             await write(line, len(written))
             written.append(time.monotonic())
-            sizes.append(memory(server))
+            sizes.append(server.memory())
             await asyncio.sleep(0.1)
         await asyncio.sleep(3 * INTERVAL)  # nobody tells that all have seen the last
         return Run(await subscribers.ends(), written, sizes)
@@ -119,12 +118,6 @@ async def write(line: Line, number: int) -> None:
     item = {"experiment": "checkout", "userId": f"user-{number}"}
     answer = await line.ask(Call("assign", [item]).body)
     assert answer.told[0]["errors"] == []
-
-
-def memory(server: Serving) -> int:
-    """Bytes that the process has in use."""
-    status = Path("/proc", str(server.process.pid), "status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def figures(alone: Run, beside: Run, before: int) -> str:

@@ -27,7 +27,9 @@ async def _refusal(socket: Socket) -> tuple[str, str]:
     return error["extensions"]["code"], error["message"]
 
 
-@pytest.mark.parametrize("payload", [{}, {"payload": None}, {"payload": {"at": 2**70, "n": [1.5]}}])
+@pytest.mark.parametrize(
+    "payload", [{}, {"payload": None}, {"payload": {"at": 2**70, "n": [1.5], "é": "\n€"}}]
+)
 async def test_a_ping_is_answered_with_its_payload(
     server: Running, payload: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from websockets.frames import Opcode
 
+from graphql_api.payloads import MOST_OUTDATED, Payload
 from graphql_api.settings import Settings
 from graphql_api.wire import Wire
 from tests.graphql_api.serving import AUTHORIZATION, KEY, serving
@@ -36,6 +37,7 @@ ALIASES = " ".join(f"a{number}: experiment {{ description }}" for number in rang
 ALL = f"""subscription ($name: String!) {{
   experimentStats(experiment: {{name: $name}}, intervalMs: 200) {{ {RESULTS} {ALIASES} }}
 }}"""
+READ_FASTER = "read faster: the server cannot keep what you have not read"
 LARGE = 300_000  # bytes of one such value, at least
 DESCRIPTION = "ä" * 5_000  # two bytes each
 DESCRIBED = {"experiment": {"name": "checkout"}, "description": DESCRIPTION}
@@ -55,6 +57,12 @@ async def watched(server: Running) -> str:
 
 def wires(server: Running) -> Sequence[Wire]:
     return [each for each in server.server.server_state.connections if isinstance(each, Wire)]
+
+
+def leave_room(server: Running, room: int) -> None:
+    """In the system, for the only peer."""
+    (wire,) = wires(server)
+    wire.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
 
 
 def kept(server: Running) -> int:
@@ -125,6 +133,22 @@ async def test_events_that_nobody_reads_are_bounded_too(server: Running, watched
     assert PIECE < most <= MOST_KEPT
 
 
+async def test_who_is_cut_for_what_it_has_not_read_is_told_so_and_others_stay(
+    server: Running, watched: str
+) -> None:
+    async with peer(server.url, room=PIECE // 2) as slow:
+        leave_room(server, PIECE // 2)
+        await slow.subscribe(ALL, name=watched)
+        await slow.frame()
+        async with server.talking() as quick:
+            await quick.subscribe(ALL, name=watched)
+            await quick.value()
+            server.endpoints.outdated.take(Payload(bytes(MOST_OUTDATED)))
+            assert await slow.closed() == (1013, READ_FASTER)
+            await server.assign("user")
+            assert (await quick.value())["totalAssignments"] == 1
+
+
 async def test_a_large_value_comes_in_pieces_and_whole(server: Running, watched: str) -> None:
     async with peer(server.url) as raw, server.talking() as plain:
         await raw.subscribe(ALL, name=watched)
@@ -187,10 +211,7 @@ async def test_who_answers_no_pings_is_dropped_though_its_buffers_are_full(
     impatient: Running, watched: str
 ) -> None:
     async with peer(impatient.url, room=SMALL) as dead:
-        (wire,) = wires(impatient)
-        wire.transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL
-        )
+        leave_room(impatient, SMALL)
         await dead.subscribe(ALL, name=watched)
         await eventually(lambda: kept(impatient) >= PIECE)
 
