@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from domain.access import Actor, ActorKind, Role, Scope
 from domain.assignments import Assignment
 from domain.audit import AuditEntry, Deed
+from domain.elements import Element, ElementVariant
 from domain.experiments import Experiment, ExperimentStatus
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
@@ -25,6 +26,8 @@ from persistence.models import (
     API_KEYS,
     ASSIGNMENTS,
     AUDIT,
+    ELEMENT_VARIANTS,
+    ELEMENTS,
     EXPERIMENTS,
     MEMBERSHIPS,
     METRIC_DEFINITIONS,
@@ -37,6 +40,7 @@ from persistence.models import (
     VARIANTS,
     Model,
 )
+from tests.elements import make_element, make_element_variant
 from tests.factories import (
     NOON,
     make_assignment,
@@ -63,6 +67,8 @@ class Estate:
     key: ApiKey
     experiment: Experiment
     variant: Variant
+    element: Element
+    content: ElementVariant
     assignment: Assignment
     metric: Metric
     entry: AuditEntry
@@ -71,7 +77,8 @@ class Estate:
     def ids(self) -> dict[str, str]:
         """By the type's name."""
         entities = (self.project, self.member, self.key, self.experiment, self.variant)
-        kinds = {type(one).__name__: one.id for one in (*entities, self.assignment, self.metric)}
+        hanging = (self.element, self.content, self.assignment, self.metric)
+        kinds = {type(one).__name__: one.id for one in (*entities, *hanging)}
         return {kind: str(global_id(kind, row)) for kind, row in kinds.items()}
 
 
@@ -92,6 +99,7 @@ async def settle(
     experiment = await put_experiment(database, project.id, "checkout", status, created_by=owner.id)
     variant = await put_variants(database, experiment)
     await put(database, PHASES, make_phase(experiment_id=experiment.id))
+    element, content = await put_element(database, variant)
     assignment, metric = await put_visit(database, variant)
     return Estate(
         project=project,
@@ -100,6 +108,8 @@ async def settle(
         key=await put_key(database, project.id),
         experiment=experiment,
         variant=variant,
+        element=element,
+        content=content,
         assignment=assignment,
         metric=metric,
         entry=await put_entry(database, experiment),
@@ -161,6 +171,14 @@ async def put_variants(database: Database, experiment: Experiment) -> Variant:
         await put_sums(database, control, definition)
         await put_sums(database, treatment, definition)
     return treatment
+
+
+async def put_element(database: Database, variant: Variant) -> tuple[Element, ElementVariant]:
+    element: Element = make_element(experiment_id=variant.experiment_id, name="buy")
+    content: ElementVariant = make_element_variant(element_id=element.id, variant_id=variant.id)
+    await put(database, ELEMENTS, element)
+    await put(database, ELEMENT_VARIANTS, content)
+    return element, content
 
 
 async def put_sums(database: Database, variant: Variant, definition: MetricDefinition) -> None:

@@ -42,6 +42,8 @@ ENTRIES = {
     "Node": '{ node(id: "$Experiment") { $field } }',
     "Experiment": "{ activeExperiments { $field } }",
     "Variant": "{ activeExperiments { variants { $field } } }",
+    "Element": "{ activeExperiments { variants { contents { element { $field } } } } }",
+    "ElementVariant": "{ activeExperiments { variants { contents { $field } } } }",
     "Interval": "{ activeExperiments { variants { confidenceInterval { $field } } } }",
     **{
         kind: f"{{ activeExperiments {{ results {way} }} }}"
@@ -96,6 +98,7 @@ ENTRIES = {
 MUTATIONS = {  # whose payload is tried
     "ExperimentPayload": "experimentUpdate",
     "VariantPayload": "variantUpdate",
+    "ElementPayload": "elementUpdate",
     "DeletePayload": "experimentDelete",
     "AssignPayload": "assign",
     "AssignAllPayload": "assignAll",
@@ -125,6 +128,10 @@ IDS = {  # what the ids of arguments and inputs point at
     "ExperimentBy.id": "Draft",
     "VariantInput.id": "DraftVariant",
     "VariantUpdateInput.id": "DraftVariant",
+    "ElementInput.id": "DraftElement",
+    "ElementUpdateInput.id": "DraftElement",
+    "ElementVariantSetInput.element": "DraftElement",
+    "ElementVariantSetInput.variant": "DraftVariant",
     "MemberInput.user": "User",
     "MemberUpdateInput.user": "User",
     "ApiKeyInput.id": "ApiKey",

@@ -23,13 +23,6 @@ EXPORTED = build_schema(schema.as_str())
 LATER_TYPES = frozenset(
     [
         "BanditState",
-        "Element",
-        "ElementCreateInput",
-        "ElementInput",
-        "ElementPayload",
-        "ElementUpdateInput",
-        "ElementVariant",
-        "ElementVariantSetInput",
         "Funnel",
         "FunnelConnection",
         "FunnelCreateInput",
@@ -45,23 +38,16 @@ LATER_TYPES = frozenset(
         "FunnelStepReport",
         "FunnelUpdateInput",
         "FunnelVariantReport",
-        "SelectorType",
     ]
 )
 LATER_FIELDS = frozenset(
     [
-        "Experiment.elements",
-        "Mutation.elementCreate",
-        "Mutation.elementDelete",
-        "Mutation.elementUpdate",
-        "Mutation.elementVariantSet",
         "Mutation.funnelCreate",
         "Mutation.funnelDelete",
         "Mutation.funnelUpdate",
         "Query.funnel",
         "Query.funnels",
         "Variant.bandit",
-        "Variant.contents",
     ]
 )
 
