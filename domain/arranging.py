@@ -64,7 +64,7 @@ class Arranging:
         """With what that variant puts into the element."""
         meant = await self._variant(caller.project, variant)
         decision = partial(layout.fill, variant=meant, wanted=wanted)
-        return await self._change(caller, id, ("element",), "element.fill", decision)
+        return await self._change(caller, id, ("element",), "elementVariant.set", decision)
 
     async def _change(
         self, caller: Caller, id: UUID, path: Path, action: str, decision: ElementDecision

@@ -96,7 +96,7 @@ def test_all_that_is_wrong_with_a_new_element_is_told_at_once() -> None:
         ({"element_type": " "}, (("element_type",), "must not be empty")),
     ],
 )
-def test_names_and_selectors_are_bounded(changes: dict[str, str], fault: object) -> None:
+def test_names_and_selectors_are_bounded(changes: dict[str, Any], fault: object) -> None:
     assert faults(lambda: layout.add(of(), replace(NEW, **changes), NOON)) == [fault]
     element = of().elements[0]
     wanted = ElementUpdate(**changes)
@@ -271,9 +271,7 @@ def test_while_it_runs_it_can_be_switched_off_and_on_whoever_has_it(
         before = filled(known, variant, is_active=not is_active)
         wanted = replace(FILLING, is_active=is_active)
         edit = layout.fill(before, known.elements[0], variant, wanted)
-        assert edit.refilled == {
-            before.contents[0].id: ElementVariantChanges(is_active=is_active)
-        }
+        assert edit.refilled == {before.contents[0].id: ElementVariantChanges(is_active=is_active)}
         assert edit.unseen == frozenset()
 
 

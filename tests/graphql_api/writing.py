@@ -79,6 +79,12 @@ VARIANT = {
     "trafficWeight": 0.0,
     "isControl": False,
 }
+BUY = {
+    "name": "buy",
+    "selectorType": "CSS",
+    "selectorValue": "#buy",
+    "elementType": "button",
+}
 
 
 def document(mutation: str) -> str:
@@ -148,7 +154,10 @@ async def running(
 
 async def moved(graph: Graph, status: str, **fields: Any) -> Shown:
     """An experiment that has come as far as that."""
-    made = await draft(graph, **fields)
+    return await advanced(graph, await draft(graph, **fields), status)
+
+
+async def advanced(graph: Graph, made: Shown, status: str) -> Shown:
     steps = {
         "DRAFT": (),
         "ACTIVE": ("Start",),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
+from sqlalchemy import insert
 
 from domain.elements import (
     Element,
@@ -21,16 +22,21 @@ from domain.variants import Variant
 from persistence.elements import Elements
 from persistence.engine import Database
 from persistence.ingest import Ingest
-from persistence.models import AUDIT, ELEMENT_VARIANTS, ELEMENTS
+from persistence.models import ASSIGNMENTS, AUDIT, ELEMENT_VARIANTS, ELEMENTS
 from persistence.variants import Variants
 from tests.elements import make_element, make_element_variant
-from tests.factories import NOON, make_assignment, make_deed
+from tests.factories import make_assignment, make_deed
 from tests.persistence.contents import everything
 from tests.persistence.graphs import stored, stored_experiment, stored_variants
+from tests.persistence.servers import ask
 from tests.persistence.shops import rows_of
 from tests.persistence.statements import counted
 from tests.persistence.stores import LATER
 
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 DEED = make_deed(action="element.update", at=LATER)
 
 
@@ -56,9 +62,7 @@ async def set_up(database: Database, project: ProjectId) -> Stage:
     ]
     await stored(database, ELEMENTS, *made)
     await stored(database, ELEMENT_VARIANTS, *reversed(contents))
-    return Stage(
-        experiment=experiment, variants=variants, elements=made[::-1], contents=contents
-    )
+    return Stage(experiment=experiment, variants=variants, elements=made[::-1], contents=contents)
 
 
 @pytest.fixture
@@ -255,26 +259,23 @@ async def test_what_was_given_to_a_user_is_in_use(
     assert await store.save(home, stage.experiment, change_of(spare), DEED) is not None
 
 
-async def test_nobody_is_given_a_variant_between_the_look_and_the_change(
-    database: Database, store: Elements, home: ProjectId, stage: Stage
+async def test_a_change_waits_for_those_who_are_just_being_given_the_variant(
+    database: Database, database_url: str, store: Elements, home: ProjectId, stage: Stage
 ) -> None:
-    ingest, [variant, _] = Ingest(database, lambda _: None), stage.variants
-    owner = {"experiment_id": stage.experiment.id, "variant_id": variant.id}
-    content, seen, refused = stage.contents[0], stage.experiment, 0
+    content, variant = stage.contents[0], stage.contents[0].variant_id
+    user = make_assignment(experiment_id=stage.experiment.id, variant_id=variant)
+    changes = {content.id: ElementVariantChanges(content=[])}
+    edit = ElementEdit(refilled=changes, unseen=frozenset({variant}))
 
-    for text in range(20):
-        user = make_assignment(**owner, assigned_at=NOON)
-        changes = {content.id: ElementVariantChanges(content=[text])}
-        edit = ElementEdit(refilled=changes, unseen=frozenset({variant.id}))
-        saved, _ = await asyncio.gather(
-            store.save(home, seen, edit, DEED), ingest.enrol([user]), return_exceptions=True
-        )
-        if isinstance(saved, Experiment):
-            seen = saved
-        refused += isinstance(saved, InUse)
+    async with database.begin() as connection:
+        await connection.execute(insert(ASSIGNMENTS.table).values(ASSIGNMENTS.values(user)))
+        saving = asyncio.create_task(store.save(home, stage.experiment, edit, DEED))
+        async with asyncio.timeout(3):
+            while not (saving.done() or await ask(database_url, WAITING)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
-    assert refused >= 19
-    assert seen.version <= 2
+    with pytest.raises(InUse):
+        await saving
 
 
 async def test_what_an_element_or_a_variant_had_goes_with_it(
