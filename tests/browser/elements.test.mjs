@@ -14,7 +14,8 @@ const ELEMENTS = {
   second: ["XPATH", "//ul/li[2]", { text: "deux" }],
   pay: ["TEXT", "Continue", { text: "Go to payment" }],
 };
-const CREATE = "mutation($i:ElementCreateInput!){elementCreate(input:$i){element{id} errors{message}}}";
+const CREATE =
+  "mutation($i:ElementCreateInput!){elementCreate(input:$i){element{id} errors{message}}}";
 const SET = "mutation($i:ElementVariantSetInput!){elementVariantSet(input:$i){errors{message}}}";
 const VARIANTS = "query($name:String!){experiment(by:{name:$name}){variants{id}}}";
 
@@ -26,7 +27,8 @@ after(() => shop?.close());
 /** Whatever variant a user gets, it puts this into these elements, which are answered by name. */
 async function changing(experiment, elements, content = {}) {
   const variants = [{ name: "control", isControl: true, content }, { name: "other", content }];
-  await shop.server.experiment(experiment, { variants, isDraft: true, targetUrl: `/${experiment}` });
+  const draft = { variants, isDraft: true, targetUrl: `/${experiment}` };
+  await shop.server.experiment(experiment, draft);
   const ids = {};
   for (const [name, [selectorType, selectorValue, shown]] of Object.entries(elements)) {
     const place = { selectorType, selectorValue, elementType: "text" };
@@ -43,7 +45,8 @@ async function changing(experiment, elements, content = {}) {
 async function fill(experiment, element, fields) {
   const data = await shop.server.graph(VARIANTS, { name: experiment });
   for (const { id: variant } of data.experiment.variants) {
-    const { elementVariantSet } = await shop.server.graph(SET, { i: { element, variant, ...fields } });
+    const i = { element, variant, ...fields };
+    const { elementVariantSet } = await shop.server.graph(SET, { i });
     assert.deepEqual(elementVariantSet.errors, []);
   }
 }
@@ -76,12 +79,12 @@ test("what was deactivated is not on a new page of the same user", async () => {
   await apply(before, "retired");
 
   await fill("retired", ids.title, { content: ELEMENTS.title[2], isActive: false });
-  const after = await visitor.open(page, { userId });
-  await apply(after, "retired");
+  const later = await visitor.open(page, { userId });
+  await apply(later, "retired");
 
   assert.deepEqual(await texts(before, "h1, button"), ["Everything for half", "Go to payment"]);
-  assert.deepEqual(await texts(after, "h1, button"), ["A shop", "Go to payment"]);
-  const { variant, reason } = await assign(after, "retired");
+  assert.deepEqual(await texts(later, "h1, button"), ["A shop", "Go to payment"]);
+  const { variant, reason } = await assign(later, "retired");
   assert.deepEqual([typeof variant, reason], ["string", "STICKY"]);
 });
 
