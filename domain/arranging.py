@@ -80,7 +80,10 @@ class Arranging:
             return decision(known, element)
 
         key = ExperimentKey(id=meant.experiment_id)
-        saved, _ = await self._decide(caller, key, action, decide, of=id)
+        try:
+            saved, _ = await self._decide(caller, key, action, decide, of=id)
+        except NotFound:  # the experiment may be gone by now, and the element with it
+            raise _no_element(path) from None
         return await self._arranged(saved, id)
 
     async def _decide(
