@@ -12,6 +12,7 @@ from domain import weights
 from domain.changes import UNSET, Unset, difference, given, same
 from domain.checks import Checks
 from domain.design import (
+    MAX_POSITION,
     MAX_VARIANTS,
     Design,
     build_variant,
@@ -23,8 +24,6 @@ from domain.errors import InUse, InvalidInput, NameTaken, Path
 from domain.experiments import Edit, ExperimentChanges
 from domain.json_values import Json
 from domain.variants import NewVariant, Variant, VariantChanges
-
-_MAX_POSITION = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ def _check_changed(design: Design, variant: Variant, values: dict[str, Any]) -> 
             usable[name] = value
     after = replace(variant, **usable)
     check_variant(checks, (), after)
-    checks.number(("position",), after.position, 0, _MAX_POSITION)
+    checks.number(("position",), after.position, 0, MAX_POSITION)
     checks.done()
 
 

@@ -1,6 +1,6 @@
 """The use cases of people who design and run experiments."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from domain.creation import NewExperiment, build_experiment, check_new
 from domain.design import Design
 from domain.editing import ExperimentUpdate
 from domain.errors import NotFound, VersionConflict
-from domain.experiments import Edit, Experiment, ExperimentKey, ExperimentStore
+from domain.experiments import Edit, Experiment, ExperimentKey, ExperimentStore, found
 from domain.ids import ProjectId
 from domain.variants import NewVariant, Variant, VariantStore
 
@@ -112,7 +112,7 @@ class Authoring:
     async def delete(self, caller: Caller, target: Target) -> UUID:
         deed = self._deed(caller, "experiment.delete")
         while True:
-            experiment = await self._find(caller.project, target.key)
+            experiment = await found(self._experiments, caller.project, target.key)
             target.check(experiment)
             if await self._experiments.delete(caller.project, experiment, deed):
                 self._announce(experiment)
@@ -143,10 +143,10 @@ class Authoring:
     async def _change_variant(
         self, caller: Caller, id: UUID, action: str, decision: VariantDecision
     ) -> Edited:
-        found = (await self._variants.by_ids(caller.project, [id])).get(id)
-        if found is None:
+        meant = (await self._variants.by_ids(caller.project, [id])).get(id)
+        if meant is None:
             raise _no_variant()
-        key = ExperimentKey(id=found.experiment_id)
+        key = ExperimentKey(id=meant.experiment_id)
 
         def decide(design: Design, now: datetime) -> Edit:
             variant = next((known for known in design.variants if known.id == id), None)
@@ -164,7 +164,7 @@ class Authoring:
         self, caller: Caller, target: Target, action: str, decision: Decision
     ) -> Experiment:
         while True:  # each round that is lost is another's that was won
-            seen = await self._find(caller.project, target.key)
+            seen = await found(self._experiments, caller.project, target.key)
             target.check(seen)
             design = Design(experiment=seen, variants=await self._variants_of(seen))
             deed = self._deed(caller, action)
@@ -186,16 +186,6 @@ class Authoring:
         if status is UNSET or self._closings is None:
             return None
         return await self._closings.of(seen.project_id, seen.id, status, at)
-
-    async def _find(self, project: ProjectId, key: ExperimentKey) -> Experiment:
-        found: Collection[Experiment] = ()
-        if key.id is not None:
-            found = (await self._experiments.by_ids(project, [key.id])).values()
-        elif key.name is not None:
-            found = (await self._experiments.by_names(project, [key.name])).values()
-        for experiment in found:
-            return experiment
-        raise key.missing()
 
     async def _variants_of(self, experiment: Experiment) -> Sequence[Variant]:
         found = await self._variants.by_experiment(experiment.project_id, [experiment.id])

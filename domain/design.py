@@ -13,6 +13,7 @@ from domain.ids import new_id
 from domain.variants import NewVariant, Variant
 
 MAX_VARIANTS = 100
+MAX_POSITION = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

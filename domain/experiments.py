@@ -213,3 +213,15 @@ class ExperimentStore(Protocol):
     async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         """With all that hangs on it; False where somebody was faster."""
         ...
+
+
+async def found(store: ExperimentStore, project: ProjectId, key: ExperimentKey) -> Experiment:
+    """Raises NotFound."""
+    known: Collection[Experiment] = ()
+    if key.id is not None:
+        known = (await store.by_ids(project, [key.id])).values()
+    elif key.name is not None:
+        known = (await store.by_names(project, [key.name])).values()
+    for experiment in known:
+        return experiment
+    raise key.missing()

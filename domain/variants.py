@@ -81,6 +81,17 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Of a variant: by the running sums while its experiment runs, else what itself says."""
+
+    variant_id: UUID
+    is_control: bool
+    users: int
+    conversions: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """Of a variant, for people who read with SQL; frozen when its experiment is over."""
 
@@ -96,6 +107,10 @@ class TallyStore(Protocol):
     async def by_variants(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Tally]:
         """Of those whose experiment runs; of others the variant itself says what is left."""
         ...
+
+    async def standings(
+        self, project: ProjectId, ids: Collection[UUID]
+    ) -> Mapping[UUID, Standing]: ...
 
 
 class VariantStore(Protocol):

@@ -12,6 +12,7 @@ from domain.access import Actor, ActorKind, Caller, Scope
 from domain.accounts import Accounts
 from domain.adapting import Adapting
 from domain.administration import Administration, Directory
+from domain.arranging import Arranging
 from domain.attempts import Attempts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
@@ -38,6 +39,7 @@ from persistence.assignments import Assignments
 from persistence.audit import Audit
 from persistence.bandits import Bandits
 from persistence.credentials import Credentials
+from persistence.elements import Elements
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
 from persistence.experiments import Experiments
@@ -209,32 +211,30 @@ class _Parts:
         self.ingest = Ingest(database, *heard, on_flush=observed.measures.note_flush)
 
     def services(self) -> Services:
+        experiments, variants, clock = self._experiments, self._variants, self._clock
         running = RunningExperiments(
-            self._experiments,
-            self._variants,
-            self._metrics,
-            time.monotonic,
-            self.adapting.mended,
+            experiments, variants, self._metrics, time.monotonic, self.adapting.mended
         )
-        self.adapting.tell(running.forget)
-        stores = self._stores()
+        stores, forget = self._stores(), running.forget
+        self.adapting.tell(forget)
         return Services(
             stores=stores,
-            authentication=Authentication(Credentials(self._database), self._clock, time.monotonic),
+            authentication=Authentication(Credentials(self._database), clock, time.monotonic),
             authoring=Authoring(
-                self._experiments,
-                self._variants,
-                self._clock,
+                experiments,
+                variants,
+                clock,
                 closings=Closings(self._results),
-                announce=running.forget,
+                announce=forget,
                 begun=self._beliefs.begun,
             ),
+            arranging=Arranging(experiments, variants, stores.elements, clock, forget),
             running=running,
-            tracker=Tracker(running, self.ingest, self._clock),
+            tracker=Tracker(running, self.ingest, clock),
             results=self._results,
-            live=Live(Feed(self._database), self._experiments, self._results, time.monotonic),
-            accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
-            keys=KeyUseCases(stores.keys, self._clock),
+            live=Live(Feed(self._database), experiments, self._results, time.monotonic),
+            accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), clock),
+            keys=KeyUseCases(stores.keys, clock),
             beliefs=self._beliefs,
             batches=self._observed.batches,
         )
@@ -243,6 +243,7 @@ class _Parts:
         return Stores(
             experiments=self._experiments,
             variants=self._variants,
+            elements=Elements(self._database),
             tallies=self._tallies,
             assignments=Assignments(self._database),
             metrics=self._metrics,

@@ -7,6 +7,7 @@ import strawberry
 
 from domain.access import Caller, Unauthenticated
 from domain.accounts import Accounts
+from domain.arranging import Arranging
 from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.bandits import Beliefs
@@ -32,6 +33,7 @@ class Services:
     stores: Stores
     authentication: Authentication
     authoring: Authoring
+    arranging: Arranging
     running: RunningExperiments
     tracker: Tracker
     results: Results

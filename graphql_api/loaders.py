@@ -10,6 +10,7 @@ from uuid import UUID
 from domain.analysis.results import ExperimentResults
 from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
 from domain.audit import AuditEntry, AuditFilter, AuditStore
+from domain.elements import ElementStore
 from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
 from domain.ids import ProjectId
 from domain.keys import KeyStore
@@ -31,6 +32,7 @@ Filter = TypeVar("Filter", bound=Hashable)
 class Stores:
     experiments: ExperimentStore
     variants: VariantStore
+    elements: ElementStore
     tallies: TallyStore
     assignments: AssignmentStore
     metrics: MetricStore
@@ -90,6 +92,23 @@ class _RootLists:
         )
 
 
+class _Elements:
+    """What hangs on elements of a page, and how the variants do that are shown there."""
+
+    def __init__(self, batches: Batches, stores: Stores, project: ProjectId) -> None:
+        one, many, elements = batches.one, batches.many, stores.elements
+        self.one = one("element", partial(elements.by_ids, project))
+        self.by_experiment = many(
+            "elements_by_experiment", partial(elements.by_experiment, project)
+        )
+        self.content = one("element_variant", partial(elements.contents, project))
+        self.contents = many("contents", partial(elements.contents_by_element, project))
+        self.contents_by_variant = many(
+            "contents_by_variant", partial(elements.contents_by_variant, project)
+        )
+        self.standing = one("standing", partial(stores.tallies.standings, project))
+
+
 class Loaders:
     def __init__(
         self, batches: Batches, stores: Stores, results: Results, project: ProjectId
@@ -107,6 +126,7 @@ class Loaders:
         self.variants_by_experiment = many(
             "variants_by_experiment", partial(variants.by_experiment, project)
         )
+        self.elements = _Elements(batches, stores, project)
         self.tally = one("tally", partial(stores.tallies.by_variants, project))
         self.assignment = one("assignment", partial(stores.assignments.by_ids, project))
         self.assignments: Pages[Assignment, AssignmentFilter] = Pages(
@@ -128,8 +148,9 @@ class Loaders:
         self.api_key = one("api_key", partial(stores.keys.by_ids, project))
         self.keys_of_project = many("keys", partial(_own, stores.keys.of_project, project))
         self.audit_entry = one("audit_entry", partial(stores.audit.by_ids, project))
-        self.history: Pages[AuditEntry, AuditFilter]
-        self.history = Pages(batches, "history", stores.audit, project)
+        self.history: Pages[AuditEntry, AuditFilter] = Pages(
+            batches, "history", stores.audit, project
+        )
         self._root = _RootLists(batches, stores, project)
 
     async def results_as_of(

@@ -61,9 +61,15 @@ _RULES: dict[str, Requirement] = {
         _fields(
             "Variant",
             "id name label responseTemplate systemPrompt configOverrides content trafficWeight "
-            "isControl isActive position",
+            "isControl isActive position contents",
         ),
         TRACKERS,
+    ),
+    **dict.fromkeys(
+        _fields("ElementVariant", "id element name content isActive position"), TRACKERS
+    ),
+    **dict.fromkeys(
+        _fields("Element", "id name selectorType selectorValue elementType position"), TRACKERS
     ),
     **dict.fromkeys(
         _fields(

@@ -172,6 +172,8 @@ async def _load_node(info: Info, id: str) -> object | None:
     kinds: dict[str, DataLoader[UUID, Any]] = {
         "Experiment": loaders.experiment,
         "Variant": loaders.variant,
+        "Element": loaders.elements.one,
+        "ElementVariant": loaders.elements.content,
         "Assignment": loaders.assignment,
         "Metric": loaders.metric,
         "Project": loaders.project,

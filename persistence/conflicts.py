@@ -32,6 +32,13 @@ REFUSALS: Mapping[str, _Refusal] = {
         "another metric of this experiment has that name",
         ("name",),
     ),
+    "uq_ab_elements_experiment_id_name": (
+        NameTaken,
+        "another element of this experiment has that name",
+        ("name",),
+    ),
+    "fk_ab_elements_experiment_id": _NO_EXPERIMENT,
+    "fk_ab_element_variants_variant_id": _NO_VARIANT,
     "fk_ab_phases_experiment_id": _NO_EXPERIMENT,
     "fk_ab_variants_experiment_id": _NO_EXPERIMENT,
     "fk_ab_metric_definitions_experiment_id": _NO_EXPERIMENT,

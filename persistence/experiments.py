@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.audit import AuditEntry, Deed
+from domain.audit import Deed
 from domain.changes import UNSET, given
 from domain.closing import Closing
 from domain.experiments import (
@@ -32,6 +32,7 @@ from persistence.models import EXPERIMENTS, METRIC_DEFINITIONS, PHASES, VARIANTS
 from persistence.projects import hold_to_plan
 from persistence.snapshots import take
 from persistence.tables import experiments, metric_definitions, phases, variants
+from persistence.versions import Overtaken, as_seen, entry, succeed
 
 _OWN = select(*EXPERIMENTS.columns).where(experiments.c.project_id == bindparam("project"))
 _BY_IDS = _OWN.where(among_given(experiments.c.id, "ids"))
@@ -44,10 +45,6 @@ _PHASES = (
 _VERSIONS = select(experiments.c.id, experiments.c.version).where(
     among_given(experiments.c.id, "experiments")
 )
-
-
-class _Overtaken(Exception):
-    """Somebody was faster: nothing is written."""
 
 
 class Experiments:
@@ -122,7 +119,7 @@ class Experiments:
                 await connection.execute(insert(experiments).values(EXPERIMENTS.values(own)))
                 await _insert_all(connection, VARIANTS, added)
                 await _insert_all(connection, METRIC_DEFINITIONS, definitions)
-                await write_down(connection, _entry(deed, project, own, said))
+                await write_down(connection, entry(deed, project, own, said))
 
     async def save(
         self,
@@ -132,28 +129,24 @@ class Experiments:
         deed: Deed,
         closing: Closing | None = None,
     ) -> Experiment | None:
-        changed = given(edit.changes) | {"version": seen.version + 1, "updated_at": deed.at}
-        with translated(), suppress(_Overtaken):
+        with translated(), suppress(Overtaken):
             async with self._database.begin() as connection:
-                statement = update(experiments).where(*_as_seen(project, seen))
-                saved = await connection.execute(statement.values(EXPERIMENTS.changed(changed)))
-                if saved.rowcount == 0:
-                    raise _Overtaken
+                saved = await succeed(connection, project, seen, given(edit.changes), deed)
                 await _save_variants(connection, seen.id, edit, deed.at)
                 await _save_definitions(connection, seen.id, edit)
                 await _insert_all(connection, PHASES, [edit.phase] if edit.phase else [])
                 if closing is not None:
                     await _close(connection, seen.id, closing)
-                await write_down(connection, _entry(deed, project, seen, _said(edit)))
-            return replace(seen, **changed)
+                await write_down(connection, entry(deed, project, seen, _said(edit)))
+            return saved
         return None
 
     async def delete(self, project: ProjectId, seen: Experiment, deed: Deed) -> bool:
         async with self._database.begin() as connection:
-            deleted = await connection.execute(delete(experiments).where(*_as_seen(project, seen)))
+            deleted = await connection.execute(delete(experiments).where(*as_seen(project, seen)))
             if deleted.rowcount == 0:
                 return False
-            await write_down(connection, _entry(deed, project, seen, {}))
+            await write_down(connection, entry(deed, project, seen, {}))
         return True
 
     async def _read(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Experiment]:
@@ -162,12 +155,6 @@ class Experiments:
 
 def _of(project: ProjectId) -> Select[*tuple[Any, ...]]:
     return select(*EXPERIMENTS.columns).where(experiments.c.project_id == project)
-
-
-def _as_seen(project: ProjectId, seen: Experiment) -> Iterator[ColumnElement[bool]]:
-    yield experiments.c.id == seen.id
-    yield experiments.c.project_id == project
-    yield experiments.c.version == seen.version
 
 
 def _conditions(filter: ExperimentFilter) -> Iterator[ColumnElement[bool]]:
@@ -207,7 +194,7 @@ async def _save_variants(
 
 async def _close(connection: AsyncConnection, experiment: UUID, closing: Closing) -> None:
     if not await take(connection, closing.snapshot):
-        raise _Overtaken
+        raise Overtaken
     for variant, numbers in closing.published.items():
         statement = update(variants).where(
             variants.c.experiment_id == experiment, variants.c.id == variant
@@ -229,12 +216,6 @@ async def _insert_all(
     if entities:
         rows = [model.values(entity) for entity in entities]
         await connection.execute(insert(model.table).values(rows))
-
-
-def _entry(
-    deed: Deed, project: ProjectId, experiment: Experiment, said: Mapping[str, object]
-) -> AuditEntry:
-    return deed.entry(project, experiment.id, experiment.name, said, experiment=experiment.id)
 
 
 def _open(changes: VariantChanges) -> dict[str, object]:

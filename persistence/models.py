@@ -13,6 +13,7 @@ from sqlalchemy import Column, MetaData, Row, Table, null
 
 from domain.assignments import Assignment
 from domain.audit import AuditEntry
+from domain.elements import Element, ElementVariant
 from domain.experiments import Experiment, Phase
 from domain.keys import ApiKey
 from domain.metrics import Metric, MetricDefinition
@@ -21,7 +22,7 @@ from domain.projects import Project
 from domain.snapshots import Snapshot
 from domain.sums import RunningSums, UserTotal
 from domain.variants import Variant
-from persistence import people_tables, tables
+from persistence import element_tables, people_tables, tables
 from persistence.columns import metadata as all_tables
 from persistence.documents import Documents
 from persistence.kind import Unstorable
@@ -216,6 +217,8 @@ AUDIT = Model(AuditEntry, people_tables.audit)
 EXPERIMENTS = Model(Experiment, tables.experiments)
 PHASES = Model(Phase, tables.phases)
 VARIANTS = Model(Variant, tables.variants)
+ELEMENTS = Model(Element, element_tables.elements)
+ELEMENT_VARIANTS = Model(ElementVariant, element_tables.element_variants)
 METRIC_DEFINITIONS = Model(MetricDefinition, tables.metric_definitions)
 ASSIGNMENTS = Model(Assignment, tables.assignments)
 METRICS = Model(Metric, tables.metrics)
@@ -233,6 +236,8 @@ MODELS: tuple[Model[Any], ...] = (
     EXPERIMENTS,
     PHASES,
     VARIANTS,
+    ELEMENTS,
+    ELEMENT_VARIANTS,
     METRIC_DEFINITIONS,
     ASSIGNMENTS,
     METRICS,

@@ -25,7 +25,7 @@ from domain.closing import published
 from domain.experiments import RUNNING
 from domain.ids import ProjectId
 from domain.sums import OWN
-from domain.variants import Published, Tally
+from domain.variants import Published, Standing, Tally
 from persistence.arrays import among_given, bound, unnested
 from persistence.compiled import Transaction
 from persistence.engine import Database
@@ -59,6 +59,20 @@ _OF_VARIANTS = (
     .join(experiments, experiments.c.id == variants.c.experiment_id)
     .where(experiments.c.project_id == bindparam("project"), _RUNS)
     .where(among_given(variants.c.id, "ids"))
+)
+
+_STANDINGS = (
+    _tallies()
+    .add_columns(
+        variants.c.is_control,
+        variants.c.impressions,
+        variants.c.conversions.label("left"),
+        variants.c.conversion_rate,
+        _RUNS.label("runs"),
+    )
+    .join(experiments, experiments.c.id == variants.c.experiment_id)
+    .where(experiments.c.project_id == bindparam("project"), among_given(variants.c.id, "ids"))
+    .group_by(experiments.c.id)
 )
 
 _RUNNING = select(experiments.c.id, experiments.c.project_id).where(_RUNS)
@@ -97,6 +111,11 @@ class Tallies:
         rows = await self._database.rows(_OF_VARIANTS, asked)
         return {tally.variant_id: tally for tally in map(_tally, rows)}
 
+    async def standings(self, project: ProjectId, ids: Collection[UUID]) -> Mapping[UUID, Standing]:
+        asked = {"project": project, "ids": list(ids)}
+        rows = await self._database.rows(_STANDINGS, asked)
+        return {standing.variant_id: standing for standing in map(_standing, rows)}
+
     async def running(self) -> Mapping[UUID, ProjectId]:
         return dict(map(tuple, await self._database.rows(_RUNNING, {})))
 
@@ -118,6 +137,18 @@ class Tallies:
 def _tally(row: asyncpg.Record) -> Tally:
     variant, users, conversions, value, *_ = row
     return Tally(variant_id=variant, users=int(users), conversions=int(conversions), value=value)
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    *_, is_control, users, conversions, rate, runs = row
+    tally = _tally(row)
+    return Standing(
+        variant_id=tally.variant_id,
+        is_control=is_control,
+        users=tally.users if runs else users,
+        conversions=tally.conversions if runs else conversions,
+        rate=tally.rate if runs else rate,
+    )
 
 
 def _bound(each: Mapping[UUID, Published]) -> Mapping[str, Any]:

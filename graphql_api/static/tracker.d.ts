@@ -37,11 +37,13 @@ declare namespace abgraph {
     content: any;
     /** The variant's configuration; empty where there is none. */
     config: any;
+    /** What it puts into elements of the page; `apply` does it. */
+    elements: readonly ElementChange[];
     /** Why it was refused, as `NOT_FOUND`. */
     error: string | null;
   }
 
-  /** An entry of a variant's `content.elements`. */
+  /** One of the elements of an experiment, or an entry of a variant's `content.elements`. */
   interface ElementChange {
     selectorType: "CSS" | "XPATH" | "ID" | "TEXT";
     selectorValue: string;

@@ -3,14 +3,14 @@
   if (window.abgraph && window.abgraph.init) return;
 
   const ASSIGN =
-    "mutation($i:[AssignInput!]!){assignBatch(input:$i){results{reason variant{name configOverrides content} errors{code message}}}}";
+    "mutation($i:[AssignInput!]!){assignBatch(input:$i){results{reason variant{name configOverrides content contents{content element{selectorType selectorValue}}} errors{code message}}}}";
   const ASSIGN_ALL =
-    "mutation($i:AssignAllInput!){assignAll(input:$i){results{experiment reason variant{name configOverrides content} errors{code message}} errors{code message}}}";
+    "mutation($i:AssignAllInput!){assignAll(input:$i){results{experiment reason variant{name configOverrides content contents{content element{selectorType selectorValue}}} errors{code message}}}}";
   const SEND = {
     convert:
-      "mutation($i:[ConvertInput!]!){convertBatch(input:$i){results{recorded errors{code message}}}}",
+      "mutation($i:[ConvertInput!]!){convertBatch(input:$i){results{errors{code message}}}}",
     track:
-      "mutation($i:[TrackInput!]!){trackBatch(input:$i){results{recorded errors{code message}}}}",
+      "mutation($i:[TrackInput!]!){trackBatch(input:$i){results{errors{code message}}}}",
   };
   const ID = "abgraph:id";
   const QUEUE = "abgraph:queue:";
@@ -133,9 +133,10 @@
 
   function learnt(experiment, result, userId, view) {
     const { variant, reason = null, errors = [] } = result || {};
-    const { name = null, content = {}, configOverrides: config = {} } = variant || {};
+    const { name = null, content = {}, configOverrides: config = {}, contents = [] } = variant || {};
     const [{ code: error = null } = {}] = errors;
-    const answer = { experiment, variant: name, reason, content, config, error };
+    const elements = contents.map((one) => ({ ...one.element, content: one.content }));
+    const answer = { experiment, variant: name, reason, content, config, elements, error };
     if (view === shown) {
       const key = keyOf(userId, experiment);
       if (/NEW|STICKY/.test(reason)) session.set(ASSIGNED + key, JSON.stringify(answer));
@@ -184,12 +185,10 @@
     if (!isOn) return {};
     const [userId, view] = [user(), shown];
     const url = location.href.split("#")[0];
-    const results = ask(ASSIGN_ALL, { userId, url, context: asJson((extra || {}).context) });
+    const input = { userId, url, context: asJson((extra || {}).context) };
     const learn = (result) => learnt(result.experiment, result, userId, view);
-    const answers = await inTime(
-      results.then((all) => all.map(learn)),
-      [],
-    );
+    const results = ask(ASSIGN_ALL, input).then((all) => all.map(learn));
+    const answers = await inTime(results, []);
     return Object.fromEntries(answers.map((answer) => [answer.experiment, answer]));
   }
 
@@ -233,7 +232,7 @@
     }
     failures = 0;
     if (!results && status < 401 && items.length > 1) {
-      most = items.length >> 1; // one of them spoils the others
+      most = items.length >> 1; // one spoils the others
       return true;
     }
     most = 100;
@@ -270,7 +269,7 @@
     return flushing;
   }
 
-  // There may be no later: it does not wait for the lock.
+  // There may be no later: no waiting for the lock.
   function leave() {
     for (let n = 0; isOn && n < 3; n += 1) sent(nextBatch(tab));
   }
@@ -327,10 +326,8 @@
     else if (text != null) element.textContent = text;
     for (const [name, value] of Object.entries(attributes || {}))
       guarded(() => setAttribute(element, name, value));
-    for (const [name, value] of Object.entries(style || {})) {
-      const [plain, important = ""] = String(value).split(/\s*!\s*/);
-      element.style.setProperty(name, plain, important);
-    }
+    for (const [name, value] of Object.entries(style || {}))
+      element.style.setProperty(name, ...String(value).split(/\s*!\s*/));
   }
 
   function put(changes) {
@@ -361,8 +358,8 @@
   async function apply() {
     await waiting;
     guarded(() => {
-      const lists = [...shown.values()].map(({ content }) => content.elements);
-      put(lists.filter(Array.isArray).flat().filter(Boolean));
+      const lists = [...shown.values()].map((one) => [one.content.elements, one.elements]);
+      put(lists.flat(2).filter(Boolean));
     });
     reveal();
   }

@@ -11,6 +11,7 @@ from domain.analysis.notes import ResultNote
 from domain.analysis.sample_ratio import SampleRatioState
 from domain.assignments import AssignmentReason
 from domain.bandits import BanditFault
+from domain.elements import SelectorType
 from domain.errors import ErrorCode
 from domain.experiments import (
     AllocationMode,
@@ -115,6 +116,14 @@ _describe(
     UNLEASH="Unleash's.",
     EPPO="Eppo's.",
     STATSIG="Statsig's.",
+)
+_describe(
+    SelectorType,
+    "How an element is found on a page.",
+    CSS="All that match a CSS selector.",
+    XPATH="All elements that an XPath expression selects.",
+    ID="The element of that id.",
+    TEXT="The innermost elements whose whole text it is.",
 )
 _describe(
     ExperimentOrderField,

@@ -11,6 +11,7 @@ from domain import experiments as domain
 from domain.analysis.results import ExperimentResults as DomainResults
 from domain.bandits import BanditFault
 from domain.checks import text_fault
+from domain.elements import Element as DomainElement
 from domain.errors import InvalidInput, Path
 from domain.experiments import (
     AllocationMode,
@@ -31,6 +32,7 @@ from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
 from graphql_api.types.bandits import BANDIT_FAULT
 from graphql_api.types.connection import Connection
+from graphql_api.types.elements import Element
 from graphql_api.types.enums import OrderDirection
 from graphql_api.types.metrics import Metric, MetricDefinition, metrics_of
 from graphql_api.types.people import EXPERIMENT_HISTORY, AuditEntry, Project, User
@@ -140,6 +142,12 @@ class Experiment(View, Node):
     ) -> DomainVariant | None:
         variants = await info.context.loaders.variants_by_experiment.load(parent.id)
         return next((variant for variant in variants if variant.name == name), None)
+
+    @strawberry.field(graphql_type=list[Element], description="What it changes, by position.")
+    async def elements(
+        parent: strawberry.Parent[domain.Experiment], info: Info
+    ) -> Sequence[DomainElement]:
+        return await info.context.loaders.elements.by_experiment.load(parent.id)
 
     @strawberry.field(
         graphql_type=ExperimentResults,

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -8,12 +9,14 @@ from domain import variants as domain
 from domain.analysis.intervals import Interval as DomainInterval
 from domain.analysis.intervals import wilson_interval
 from domain.bandits import ArmState
+from domain.elements import ElementVariant as DomainElementVariant
 from domain.experiments import Experiment as DomainExperiment
 from domain.paging import Owner
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment, assignments_of
 from graphql_api.types.bandits import BanditState
 from graphql_api.types.connection import Connection
+from graphql_api.types.elements import ElementVariant
 from graphql_api.types.intervals import Interval
 from graphql_api.types.metrics import Metric, metrics_of
 from graphql_api.types.scalars import BigInt
@@ -47,6 +50,16 @@ class Variant(View, Node):
     updated_at: datetime = strawberry.field(description="When it last changed.")
     assignments: Connection[Assignment] = assignments_of(Owner.VARIANT)
     metrics: Connection[Metric] = metrics_of(Owner.VARIANT)
+
+    @strawberry.field(
+        graphql_type=list[ElementVariant],
+        description="What it puts into elements of a page: only what is active, in the order of "
+        "the elements.",
+    )
+    async def contents(
+        parent: strawberry.Parent[domain.Variant], info: Info
+    ) -> Sequence[DomainElementVariant]:
+        return await info.context.loaders.elements.contents_by_variant.load(parent.id)
 
     @strawberry.field(graphql_type=BigInt, description="How many users were given it.")
     async def impressions(parent: strawberry.Parent[domain.Variant], info: Info) -> int:

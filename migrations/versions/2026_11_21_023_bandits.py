@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "023"
-down_revision = "020"
+down_revision = "021"
 
 
 def upgrade() -> None:

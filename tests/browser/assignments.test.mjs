@@ -132,6 +132,7 @@ test("an experiment that does not exist is a null variant with a code", async ()
     reason: null,
     content: {},
     config: {},
+    elements: [],
     error: "NOT_FOUND",
   });
 });

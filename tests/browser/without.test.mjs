@@ -12,7 +12,10 @@ before(async () => (shop = await Shop.opened()));
 afterEach(() => shop.empty());
 after(() => shop?.close());
 
-const NOTHING = { variant: null, reason: null, content: {}, config: {}, error: null };
+const NOTHING = {
+  ...{ variant: null, reason: null, content: {}, config: {} },
+  ...{ elements: [], error: null },
+};
 
 const kept = (tab) => tab.evaluate(() => [localStorage.length, sessionStorage.length]);
 

@@ -27,7 +27,8 @@ const CONNECTIONS = [
   "Variant.metrics",
 ];
 const NODES = [
-  ...["ApiKey", "Assignment", "AuditEntry", "Experiment", "Metric", "Project", "User", "Variant"],
+  ...["ApiKey", "Assignment", "AuditEntry", "Element", "ElementVariant", "Experiment", "Metric"],
+  ...["Project", "User", "Variant"],
 ];
 const PAGE_ARTIFACTS = 10;
 const CUSTOM_SCALARS = { BigInt: "number", DateTime: "string", JSON: "mixed" };

@@ -13,6 +13,7 @@ from domain.audit import AuditEntry, Deed
 from domain.bandits import Beliefs
 from domain.changes import given
 from domain.design import Design
+from domain.elements import Element, ElementVariant
 from domain.experiments import AllocationMode, Edit, Experiment, ExperimentStatus
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
@@ -28,6 +29,8 @@ from persistence.models import (
     API_KEYS,
     ASSIGNMENTS,
     AUDIT,
+    ELEMENT_VARIANTS,
+    ELEMENTS,
     EXPERIMENTS,
     MEMBERSHIPS,
     METRIC_DEFINITIONS,
@@ -40,6 +43,7 @@ from persistence.models import (
     VARIANTS,
     Model,
 )
+from tests.elements import make_element, make_element_variant
 from tests.factories import (
     NOON,
     make_assignment,
@@ -68,6 +72,8 @@ class Estate:
     key: ApiKey
     experiment: Experiment
     variant: Variant
+    element: Element
+    content: ElementVariant
     assignment: Assignment
     metric: Metric
     entry: AuditEntry
@@ -76,7 +82,8 @@ class Estate:
     def ids(self) -> dict[str, str]:
         """By the type's name."""
         entities = (self.project, self.member, self.key, self.experiment, self.variant)
-        kinds = {type(one).__name__: one.id for one in (*entities, self.assignment, self.metric)}
+        hanging = (self.element, self.content, self.assignment, self.metric)
+        kinds = {type(one).__name__: one.id for one in (*entities, *hanging)}
         return {kind: str(global_id(kind, row)) for kind, row in kinds.items()}
 
 
@@ -97,6 +104,7 @@ async def settle(
     experiment = await put_experiment(database, project.id, "checkout", status, created_by=owner.id)
     variant = await put_variants(database, experiment)
     await put(database, PHASES, make_phase(experiment_id=experiment.id))
+    element, content = await put_element(database, variant)
     assignment, metric = await put_visit(database, variant)
     return Estate(
         project=project,
@@ -105,6 +113,8 @@ async def settle(
         key=await put_key(database, project.id),
         experiment=experiment,
         variant=variant,
+        element=element,
+        content=content,
         assignment=assignment,
         metric=metric,
         entry=await put_entry(database, experiment),
@@ -183,6 +193,14 @@ async def put_variants(database: Database, experiment: Experiment) -> Variant:
         await put_sums(database, control, definition)
         await put_sums(database, treatment, definition)
     return treatment
+
+
+async def put_element(database: Database, variant: Variant) -> tuple[Element, ElementVariant]:
+    element: Element = make_element(experiment_id=variant.experiment_id, name="buy")
+    content: ElementVariant = make_element_variant(element_id=element.id, variant_id=variant.id)
+    await put(database, ELEMENTS, element)
+    await put(database, ELEMENT_VARIANTS, content)
+    return element, content
 
 
 async def put_sums(database: Database, variant: Variant, definition: MetricDefinition) -> None:

@@ -43,6 +43,8 @@ ENTRIES = {
     "Experiment": "{ activeExperiments { $field } }",
     "BanditState": '{ experiment(by: {name: "bandit"}) { variants { bandit { $field } } } }',
     "Variant": "{ activeExperiments { variants { $field } } }",
+    "Element": "{ activeExperiments { variants { contents { element { $field } } } } }",
+    "ElementVariant": "{ activeExperiments { variants { contents { $field } } } }",
     "Interval": "{ activeExperiments { variants { confidenceInterval { $field } } } }",
     **{
         kind: f"{{ activeExperiments {{ results {way} }} }}"
@@ -97,6 +99,7 @@ ENTRIES = {
 MUTATIONS = {  # whose payload is tried
     "ExperimentPayload": "experimentUpdate",
     "VariantPayload": "variantUpdate",
+    "ElementPayload": "elementUpdate",
     "DeletePayload": "experimentDelete",
     "AssignPayload": "assign",
     "AssignAllPayload": "assignAll",
@@ -126,6 +129,10 @@ IDS = {  # what the ids of arguments and inputs point at
     "ExperimentBy.id": "Draft",
     "VariantInput.id": "DraftVariant",
     "VariantUpdateInput.id": "DraftVariant",
+    "ElementInput.id": "DraftElement",
+    "ElementUpdateInput.id": "DraftElement",
+    "ElementVariantSetInput.element": "DraftElement",
+    "ElementVariantSetInput.variant": "DraftVariant",
     "MemberInput.user": "User",
     "MemberUpdateInput.user": "User",
     "ApiKeyInput.id": "ApiKey",

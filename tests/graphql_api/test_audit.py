@@ -14,7 +14,7 @@ from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
 from tests.graphql_api.people import added, key, logged_in
 from tests.graphql_api.tracking import TRACKING, ask, batch
 from tests.graphql_api.trail import FIELDS, entries, sent
-from tests.graphql_api.writing import arm, draft, moved, running
+from tests.graphql_api.writing import BUY, arm, change, draft, moved, running
 from tests.persistence.contents import everything
 
 ACTIONS = {
@@ -31,6 +31,10 @@ ACTIONS = {
     "variantDeactivate": "variant.deactivate",
     "variantReactivate": "variant.reactivate",
     "variantDelete": "variant.delete",
+    "elementCreate": "element.create",
+    "elementUpdate": "element.update",
+    "elementDelete": "element.delete",
+    "elementVariantSet": "elementVariant.set",
     "sessionCreate": "session.create",
     "sessionRevoke": "session.revoke",
     "userUpdate": "user.update",
@@ -52,6 +56,14 @@ REFUSED: dict[str, dict[str, Any]] = {
     "memberRemove": {"user": global_id("User", NIL)},
     "apiKeyCreate": {"name": "", "scopes": []},
     "apiKeyRevoke": {"id": global_id("ApiKey", NIL)},
+    "elementCreate": {"experiment": {"name": "nowhere"}} | BUY,
+    "elementUpdate": {"id": global_id("Element", NIL)},
+    "elementDelete": {"id": global_id("Element", NIL)},
+    "elementVariantSet": {
+        "element": global_id("Element", NIL),
+        "variant": global_id("Variant", NIL),
+        "content": {},
+    },
     **{f"variant{verb}": {"id": global_id("Variant", NIL)} for verb in ("Update", "Delete")},
     **{
         f"variant{verb}": {"id": global_id("Variant", NIL)} for verb in ("Deactivate", "Reactivate")
@@ -71,6 +83,8 @@ async def prepared(graph: Graph, mutation: str) -> tuple[Graph, dict[str, Any]]:
         return graph, await _of_experiment(graph, mutation.removeprefix("experiment"))
     if mutation.startswith("variant"):
         return graph, await _of_variant(graph, mutation.removeprefix("variant"))
+    if mutation.startswith("element"):
+        return graph, await _of_element(graph, mutation.removeprefix("element"))
     if mutation.startswith("member"):
         return graph, await _of_member(graph, mutation.removeprefix("member"))
     own: dict[str, dict[str, Any]] = {
@@ -102,6 +116,17 @@ async def _of_variant(graph: Graph, verb: str) -> dict[str, Any]:
     if verb == "Reactivate":
         await sent(graph, "variantDeactivate", variant)
     return variant | ({"label": "B"} if verb == "Update" else {})
+
+
+async def _of_element(graph: Graph, verb: str) -> dict[str, Any]:
+    made = await draft(graph)
+    new = {"experiment": {"id": made["id"]}} | BUY
+    if verb == "Create":
+        return new
+    element = (await change(graph, "elementCreate", **new))["element"]["id"]
+    if verb == "VariantSet":
+        return {"element": element, "variant": arm(made, "b")["id"], "content": {"text": "Pay"}}
+    return {"id": element} | ({"position": 5} if verb == "Update" else {})
 
 
 async def _of_member(graph: Graph, verb: str) -> dict[str, Any]:

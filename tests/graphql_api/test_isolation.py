@@ -43,7 +43,8 @@ EVERYTHING = """{
     phases { number } metricDefinitions { name }
     assignments { totalCount nodes { id userId variant { id } experiment { id } } }
     metrics { totalCount nodes { id variant { id } experiment { id } assignment { id } } }
-    variants(includeInactive: true) { id experiment { id }
+    elements { id experiment { id } variants { id element { id } variant { id } } }
+    variants(includeInactive: true) { id experiment { id } contents { id }
       assignments { totalCount nodes { id } } metrics { totalCount nodes { id } } }
   } }
 }"""
@@ -70,6 +71,7 @@ MINE = "totalCount nodes { id } edges { cursor } pageInfo { endCursor }"
 BY_ID = {  # whatever is asked for by the id of something
     **{f"{kind} node": NODE for kind in ("Project", "User", "ApiKey")},
     **{f"{kind} node": NODE for kind in ("Experiment", "Variant", "Assignment", "Metric")},
+    **{f"{kind} node": NODE for kind in ("Element", "ElementVariant")},
     "Variant nodes": query("nodes(ids: [$id]) { __typename id }"),
     "Experiment experiment": query("experiment(by: { id: $id }) { name }"),
     "Experiment assignment": query(f'assignment({BY}, userId: "user-1") {{ id }}'),
@@ -81,6 +83,12 @@ BY_ID = {  # whatever is asked for by the id of something
     "Variant deactivate": mutation("variantDeactivate", "id: $id"),
     "Variant reactivate": mutation("variantReactivate", "id: $id"),
     "Variant delete": mutation("variantDelete", "id: $id"),
+    "Experiment elements": mutation(
+        "elementCreate",
+        f'{BY} name: "buy" selectorType: CSS selectorValue: "#buy" elementType: "button"',
+    ),
+    "Element update": mutation("elementUpdate", 'id: $id name: "buy"'),
+    "Element delete": mutation("elementDelete", "id: $id"),
     "User update": mutation("memberUpdate", "user: $id role: OWNER"),
     "User remove": mutation("memberRemove", "user: $id"),
     "ApiKey revoke": mutation("apiKeyRevoke", "id: $id"),

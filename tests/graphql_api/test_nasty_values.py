@@ -149,13 +149,17 @@ def check(experiment: Shown) -> None:
         assert experiment["phases"] == []
 
 
+def parts(experiment: Shown) -> list[Shown]:
+    return [experiment, *experiment["variants"], *experiment["elements"]]
+
+
 async def test_no_input_is_a_fault_of_the_server_or_breaks_a_rule(graph: Graph) -> None:
     writer, told = Writer(2026), dict.fromkeys(("done", "refused", "not understood"), 0)
 
     for turn in range(ROUNDS):
         if turn % 25 == 0:
             experiments = await _stocked(graph)
-            writer.ids = [one["id"] for each in experiments for one in (each, *each["variants"])]
+            writer.ids = [one["id"] for each in experiments for one in parts(each)]
         mutation = writer.random.choice(MUTATIONS)
         told[await asked(graph, mutation, writer.input(mutation))] += 1
 

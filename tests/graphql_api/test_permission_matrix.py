@@ -23,6 +23,7 @@ from tests.graphql_api.neighbours import (
     Estate,
     key_of,
     put_bandit,
+    put_element,
     put_experiment,
     put_key,
     put_user,
@@ -98,6 +99,7 @@ class Trial:
         project = self._first.project.id
         draft = await put_experiment(self._database, project, f"draft {new_id()}")
         variant = await put_variants(self._database, draft)
+        element, _ = await put_element(self._database, variant)
         user = await put_user(self._database, project, Role.VIEWER)
         key = await put_key(self._database, project)
         async with self._database.begin() as connection:
@@ -105,6 +107,7 @@ class Trial:
         self._ids |= {
             "Draft": global_id("Experiment", draft.id),
             "DraftVariant": global_id("Variant", variant.id),
+            "DraftElement": global_id("Element", element.id),
             "User": global_id("User", user.id),
             "ApiKey": global_id("ApiKey", key.id),
         }

@@ -12,6 +12,10 @@ fragment Arm on Variant {
   id name label description responseTemplate systemPrompt configOverrides content trafficWeight
   isControl isActive position impressions conversions conversionRate totalValue createdAt updatedAt
 }
+fragment Place on Element {
+  id name selectorType selectorValue elementType position
+  variants { id name content isControl isActive position variant { name } }
+}
 fragment Whole on Experiment {
   id name description hypothesis targetBot targetUrl metricType minimumSampleSize alpha power
   correction status allowedTransitions allocation hashAlgorithm hashSeed trafficAllocation
@@ -21,6 +25,7 @@ fragment Whole on Experiment {
     name eventType aggregation role direction scale capLow capHigh windowHours nonInferiorityMargin
   }
   variants(includeInactive: true) { ...Arm }
+  elements { ...Place }
   phases { number weights trafficAllocation openedAt }
 }
 """
@@ -34,11 +39,13 @@ errors {
 _SHOWN = {
     "ExperimentPayload": "experiment { ...Whole }",
     "VariantPayload": "variants { ...Arm } experiment { ...Whole }",
+    "ElementPayload": "element { ...Place } experiment { ...Whole }",
     "DeletePayload": "deletedId",
 }
 _NAMED = {
     "ExperimentPayload": "experiment { id }",
     "VariantPayload": "variants { id } experiment { id }",
+    "ElementPayload": "element { id } experiment { id }",
     "DeletePayload": "deletedId",
 }
 _MUTATIONS = {
@@ -55,6 +62,10 @@ _MUTATIONS = {
     "variantDeactivate": ("VariantInput", "VariantPayload"),
     "variantReactivate": ("VariantInput", "VariantPayload"),
     "variantDelete": ("VariantInput", "DeletePayload"),
+    "elementCreate": ("ElementCreateInput", "ElementPayload"),
+    "elementUpdate": ("ElementUpdateInput", "ElementPayload"),
+    "elementDelete": ("ElementInput", "DeletePayload"),
+    "elementVariantSet": ("ElementVariantSetInput", "ElementPayload"),
 }
 MUTATIONS = tuple(_MUTATIONS)
 VARIANT = {
@@ -67,6 +78,12 @@ VARIANT = {
     "content": ["Pay", {"now": None}],
     "trafficWeight": 0.0,
     "isControl": False,
+}
+BUY = {
+    "name": "buy",
+    "selectorType": "CSS",
+    "selectorValue": "#buy",
+    "elementType": "button",
 }
 
 
@@ -137,7 +154,10 @@ async def running(
 
 async def moved(graph: Graph, status: str, **fields: Any) -> Shown:
     """An experiment that has come as far as that."""
-    made = await draft(graph, **fields)
+    return await advanced(graph, await draft(graph, **fields), status)
+
+
+async def advanced(graph: Graph, made: Shown, status: str) -> Shown:
     steps = {
         "DRAFT": (),
         "ACTIVE": ("Start",),

@@ -138,6 +138,18 @@ _CHANGES = {
         SELECT id, 3, '2026-03-09', 12, status, '["f0"]', '[["f0", 1.5]]', '{"taken_at": null}',
                '{"f0": {"kind": "ship"}}', true, true FROM ab_experiments WHERE status = 'active'
     """,
+    "021": """
+        INSERT INTO ab_elements
+          (id, experiment_id, name, selector_type, selector_value, element_type, position,
+           created_at, updated_at)
+        SELECT gen_random_uuid(), id, 'buy', 'xpath', '//button', 'button', 3, '2026-03-10',
+               '2026-03-11'
+          FROM ab_experiments;
+        INSERT INTO ab_element_variants
+          (id, element_id, variant_id, name, content, is_active, position)
+        SELECT gen_random_uuid(), ab_elements.id, ab_variants.id, 'b', '{"text": null}', false, 2
+          FROM ab_elements JOIN ab_variants USING (experiment_id)
+    """,
     "023": """
         UPDATE ab_phases SET plug_ins = '{"clicks": {"a": 0.5}}';
         UPDATE ab_variants SET algorithm_state = 'state'::bytea WHERE variant_name = 'a';

@@ -13,6 +13,8 @@ from tests.persistence.catalogue import catalogue
 REFERENCE = (
     "ab_api_keys",
     "ab_audit",
+    "ab_element_variants",
+    "ab_elements",
     "ab_experiments",
     "ab_memberships",
     "ab_metric_definitions",

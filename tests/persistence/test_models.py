@@ -34,6 +34,7 @@ from persistence.models import (
     validate_models,
 )
 from persistence.tables import experiments
+from tests.elements import make_element, make_element_variant
 from tests.factories import (
     make_assignment,
     make_deed,
@@ -194,6 +195,8 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
     metric = make_metric(
         **owner, variant_id=variant.id, assignment_id=assignment.id, user_id=assignment.user_id
     )
+    element = make_element(**owner)
+    content = make_element_variant(element_id=element.id, variant_id=variant.id)
     definition, phase = make_metric_definition(**owner), make_phase(**owner)
     total = make_user_total(**owner, user_id=assignment.user_id, total=Decimal("-1e-12"))
     sums = make_running_sums(**owner, variant_id=variant.id, squares=Decimal("1e30"), events=2**60)
@@ -203,8 +206,8 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
     people = [user, make_membership(**belonging), make_session(**belonging), key]
     entry = make_deed().entry(project.id, experiment.id, "checkout", {"a": [None]})
     made = [project, *people, entry]
-    made += [experiment, phase, variant, definition, assignment, metric, total, sums]
-    made += [snapshot]
+    made += [experiment, phase, variant, element, content, definition, assignment, metric]
+    made += [total, sums, snapshot]
 
     for model, entity in zip(MODELS, made, strict=True):
         await stored(database, model, entity)

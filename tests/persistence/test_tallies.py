@@ -13,7 +13,7 @@ from domain.experiments import Edit, ExperimentChanges, ExperimentStatus
 from domain.ids import new_id
 from domain.reporting import Recorded
 from domain.results import Designs, Results
-from domain.variants import Tally, Variant
+from domain.variants import Standing, Tally, Variant
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.ingest import Ingest
@@ -30,6 +30,10 @@ from tests.persistence.statements import counted
 
 ALL = tuple(ExperimentStatus)
 COMPLETED = ExperimentStatus.COMPLETED
+LEFT_BEHIND = """
+    UPDATE ab_variants SET is_control = true, impressions = 40, conversions = 8,
+                           conversion_rate = 0.25
+"""
 SET_STATUS = "UPDATE ab_experiments SET status = '{}'"
 
 
@@ -103,6 +107,34 @@ async def test_the_variants_of_another_project_are_not_counted(
     rival = await open_shop(database)
 
     assert await tallies.by_variants(rival.project, [shop.variants[0].id]) == {}
+
+
+@pytest.mark.parametrize("status", ALL)
+async def test_where_variants_stand_is_one_statement_whether_they_run_or_not(
+    database: Database, database_url: str, tallies: Tallies, shop: Shop, status: ExperimentStatus
+) -> None:
+    await set_status(database_url, status)
+    await ask(database_url, LEFT_BEHIND)
+    first, second = (variant.id for variant in shop.variants)
+
+    async with counted(database, framed=True) as statements:
+        found = await tallies.standings(shop.project, [first, second, new_id()])
+
+    left: dict[str, Any] = {"is_control": True, "users": 40, "conversions": 8, "rate": 0.25}
+    live = {"is_control": True, "users": 3, "conversions": 1, "rate": 1 / 3}
+    nobody = {"is_control": True, "users": 0, "conversions": 0, "rate": 0.0}
+    runs = status in (ExperimentStatus.ACTIVE, ExperimentStatus.PAUSED)
+    expected = {first: live, second: nobody} if runs else {first: left, second: left}
+    assert found == {one: Standing(variant_id=one, **said) for one, said in expected.items()}
+    assert len(statements) == 1
+
+
+async def test_nobody_learns_where_the_variants_of_another_project_stand(
+    database: Database, tallies: Tallies, shop: Shop
+) -> None:
+    rival = await open_shop(database)
+
+    assert await tallies.standings(rival.project, [shop.variants[0].id]) == {}
 
 
 async def test_phases_and_stripes_are_taken_together(
