@@ -19,6 +19,7 @@ from domain.authoring import Authoring
 from domain.closing import Closings
 from domain.demonstration import AGE, Clock, Demonstration
 from domain.errors import Invalid, Unavailable
+from domain.funnelling import Funnelling, FunnelReports
 from domain.keeping import Keeper
 from domain.keys import Keys as KeyUseCases
 from domain.live import Live
@@ -40,6 +41,7 @@ from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
 from persistence.experiments import Experiments
 from persistence.feed import Feed
+from persistence.funnels import Funnels
 from persistence.ingest import Ingest
 from persistence.keys import Keys
 from persistence.metrics import Metrics
@@ -220,6 +222,8 @@ class _Parts:
             tracker=Tracker(running, self.ingest, self._clock),
             results=self._results,
             live=Live(Feed(self._database), self._experiments, self._results, time.monotonic),
+            funnelling=Funnelling(stores.funnels, self._clock),
+            funnel_reports=FunnelReports(stores.funnels, self._experiments, self._variants),
             accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), self._clock),
             keys=KeyUseCases(stores.keys, self._clock),
             batches=self._observed.batches,
@@ -236,6 +240,7 @@ class _Parts:
             people=People(self._database),
             keys=Keys(self._database),
             audit=Audit(self._database),
+            funnels=Funnels(self._database),
         )
 
 

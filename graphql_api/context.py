@@ -10,6 +10,7 @@ from domain.accounts import Accounts
 from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.following import Following
+from domain.funnelling import Funnelling, FunnelReports
 from domain.ids import ProjectId
 from domain.keys import Keys
 from domain.live import Live
@@ -35,6 +36,8 @@ class Services:
     tracker: Tracker
     results: Results
     live: Live
+    funnelling: Funnelling
+    funnel_reports: FunnelReports
     accounts: Accounts
     keys: Keys
     batches: Batches

@@ -11,6 +11,7 @@ from domain.analysis.results import ExperimentResults
 from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
 from domain.audit import AuditEntry, AuditFilter, AuditStore
 from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
+from domain.funnels import Funnel, FunnelStore
 from domain.ids import ProjectId
 from domain.keys import KeyStore
 from domain.metrics import Metric, MetricFilter, MetricStore
@@ -38,6 +39,7 @@ class Stores:
     people: PeopleStore
     keys: KeyStore
     audit: AuditStore
+    funnels: FunnelStore
 
 
 class Pages(Generic[Item, Filter]):
@@ -90,6 +92,22 @@ class _RootLists:
         )
 
 
+class _Funnels:
+    def __init__(self, batches: Batches, store: FunnelStore, project: ProjectId) -> None:
+        one = batches.one
+        self.one = one("funnel", partial(store.by_ids, project))
+        self.step = one("funnel_step", partial(store.steps_by_ids, project))
+        self.path = one("path", partial(store.paths, project))
+        self._pages = one("root_funnels", partial(_each, partial(store.page, project)))
+        self._counts = one("root_funnel_counts", partial(_each, partial(store.count, project)))
+
+    async def page(self, window: Window) -> Page[Funnel]:
+        return await self._pages.load((window,)) or Page(items=(), window=window)
+
+    async def count(self) -> int:
+        return await self._counts.load(()) or 0
+
+
 class Loaders:
     def __init__(
         self, batches: Batches, stores: Stores, results: Results, project: ProjectId
@@ -128,8 +146,10 @@ class Loaders:
         self.api_key = one("api_key", partial(stores.keys.by_ids, project))
         self.keys_of_project = many("keys", partial(_own, stores.keys.of_project, project))
         self.audit_entry = one("audit_entry", partial(stores.audit.by_ids, project))
-        self.history: Pages[AuditEntry, AuditFilter]
-        self.history = Pages(batches, "history", stores.audit, project)
+        self.history: Pages[AuditEntry, AuditFilter] = Pages(
+            batches, "history", stores.audit, project
+        )
+        self.funnels = _Funnels(batches, stores.funnels, project)
         self._root = _RootLists(batches, stores, project)
 
     async def results_as_of(

@@ -32,6 +32,11 @@ REFUSALS: Mapping[str, _Refusal] = {
         "another metric of this experiment has that name",
         ("name",),
     ),
+    "uq_ab_funnels_project_id_name": (
+        NameTaken,
+        "another funnel of this project has that name",
+        ("name",),
+    ),
     "fk_ab_phases_experiment_id": _NO_EXPERIMENT,
     "fk_ab_variants_experiment_id": _NO_EXPERIMENT,
     "fk_ab_metric_definitions_experiment_id": _NO_EXPERIMENT,
