@@ -23,11 +23,13 @@ const CONNECTIONS = [
   "Experiment.metrics",
   "Project.history",
   "Query.experiments",
+  "Query.funnels",
   "Variant.assignments",
   "Variant.metrics",
 ];
 const NODES = [
-  ...["ApiKey", "Assignment", "AuditEntry", "Experiment", "Metric", "Project", "User", "Variant"],
+  ...["ApiKey", "Assignment", "AuditEntry", "Experiment", "Funnel", "FunnelStep", "Metric"],
+  ...["Project", "User", "Variant"],
 ];
 const PAGE_ARTIFACTS = 10;
 const CUSTOM_SCALARS = { BigInt: "number", DateTime: "string", JSON: "mixed" };

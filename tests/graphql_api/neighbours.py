@@ -11,9 +11,11 @@ from domain.access import Actor, ActorKind, Role, Scope
 from domain.assignments import Assignment
 from domain.audit import AuditEntry, Deed
 from domain.experiments import Experiment, ExperimentStatus
+from domain.funnels import Funnel, FunnelStep, LinkEnds
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
 from domain.metrics import Metric, MetricDefinition
+from domain.paging import Identified
 from domain.people import Membership, Session, User
 from domain.projects import Project
 from domain.sums import OWN
@@ -26,6 +28,9 @@ from persistence.models import (
     ASSIGNMENTS,
     AUDIT,
     EXPERIMENTS,
+    FUNNEL_LINKS,
+    FUNNEL_STEPS,
+    FUNNELS,
     MEMBERSHIPS,
     METRIC_DEFINITIONS,
     METRICS,
@@ -41,8 +46,10 @@ from tests.factories import (
     NOON,
     make_assignment,
     make_experiment,
+    make_funnel,
     make_metric,
     make_metric_definition,
+    make_path,
     make_phase,
     make_project,
     make_variant,
@@ -66,12 +73,21 @@ class Estate:
     assignment: Assignment
     metric: Metric
     entry: AuditEntry
+    funnel: Funnel
+    step: FunnelStep
 
     @property
     def ids(self) -> dict[str, str]:
         """By the type's name."""
-        entities = (self.project, self.member, self.key, self.experiment, self.variant)
-        kinds = {type(one).__name__: one.id for one in (*entities, self.assignment, self.metric)}
+        entities: tuple[Identified, ...] = (
+            self.project,
+            self.member,
+            self.key,
+            self.experiment,
+            self.variant,
+        )
+        entities += (self.assignment, self.metric, self.funnel, self.step)
+        kinds = {type(one).__name__: one.id for one in entities}
         return {kind: str(global_id(kind, row)) for kind, row in kinds.items()}
 
 
@@ -93,6 +109,7 @@ async def settle(
     variant = await put_variants(database, experiment)
     await put(database, PHASES, make_phase(experiment_id=experiment.id))
     assignment, metric = await put_visit(database, variant)
+    funnel, step = await put_funnel(database, project.id)
     return Estate(
         project=project,
         owner=owner,
@@ -103,6 +120,8 @@ async def settle(
         assignment=assignment,
         metric=metric,
         entry=await put_entry(database, experiment),
+        funnel=funnel,
+        step=step,
     )
 
 
@@ -180,6 +199,18 @@ async def put_visit(database: Database, variant: Variant) -> tuple[Assignment, M
     await put(database, ASSIGNMENTS, assignment)
     await put(database, METRICS, metric)
     return assignment, metric
+
+
+async def put_funnel(database: Database, project: ProjectId) -> tuple[Funnel, FunnelStep]:
+    """With the first of its two steps."""
+    funnel: Funnel = make_funnel(project_id=project)
+    path = make_path(["order", "complaint"], funnel=funnel.id)
+    first, second = path.steps
+    await put(database, FUNNELS, funnel)
+    await put(database, FUNNEL_STEPS, first, second)
+    ends = LinkEnds(funnel_id=funnel.id, source_id=first.id, target_id=second.id)
+    await put(database, FUNNEL_LINKS, ends)
+    return funnel, first
 
 
 async def put_entry(database: Database, experiment: Experiment) -> AuditEntry:

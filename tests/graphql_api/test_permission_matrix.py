@@ -23,6 +23,7 @@ from tests.graphql_api.neighbours import (
     Estate,
     key_of,
     put_experiment,
+    put_funnel,
     put_key,
     put_user,
     put_variants,
@@ -97,6 +98,7 @@ class Trial:
         variant = await put_variants(self._database, draft)
         user = await put_user(self._database, project, Role.VIEWER)
         key = await put_key(self._database, project)
+        spare, _ = await put_funnel(self._database, project)
         async with self._database.begin() as connection:
             await connection.execute(update(sessions).values(revoked_at=None))
         self._ids |= {
@@ -104,6 +106,7 @@ class Trial:
             "DraftVariant": global_id("Variant", variant.id),
             "User": global_id("User", user.id),
             "ApiKey": global_id("ApiKey", key.id),
+            "Spare": global_id("Funnel", spare.id),
         }
 
     async def _token(self, caller: str) -> str | None:

@@ -138,6 +138,17 @@ _CHANGES = {
         SELECT id, 3, '2026-03-09', 12, status, '["f0"]', '[["f0", 1.5]]', '{"taken_at": null}',
                '{"f0": {"kind": "ship"}}', true, true FROM ab_experiments WHERE status = 'active'
     """,
+    "022": """
+        INSERT INTO ab_funnels (id, project_id, name, description, version)
+        SELECT gen_random_uuid(), id, 'orders', '', 3 FROM ab_projects;
+        INSERT INTO ab_funnel_nodes (id, funnel_id, name, event_type, position)
+        SELECT gen_random_uuid(), id, 'step ' || place, 'order', place
+          FROM ab_funnels, generate_series(0, 1) AS place;
+        INSERT INTO ab_funnel_edges (funnel_id, source_id, target_id)
+        SELECT source.funnel_id, source.id, target.id
+          FROM ab_funnel_nodes AS source JOIN ab_funnel_nodes AS target USING (funnel_id)
+         WHERE source.position < target.position
+    """,
 }
 
 
