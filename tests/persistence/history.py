@@ -138,7 +138,7 @@ _CHANGES = {
         SELECT id, 3, '2026-03-09', 12, status, '["f0"]', '[["f0", 1.5]]', '{"taken_at": null}',
                '{"f0": {"kind": "ship"}}', true, true FROM ab_experiments WHERE status = 'active'
     """,
-    "022": """
+    "021": """
         INSERT INTO ab_funnels (id, project_id, name, description, version)
         SELECT gen_random_uuid(), id, 'orders', '', 3 FROM ab_projects;
         INSERT INTO ab_funnel_nodes (id, funnel_id, name, event_type, position)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "022"
+revision = "021"
 down_revision = "020"
 
 TIME = sa.DateTime(timezone=True)
