@@ -60,6 +60,7 @@ bench: install ## measure; the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks authentication
 	@$(BIN)/python -m benchmarks tracker
 	@$(BIN)/python -m benchmarks results
+	@$(BIN)/python -m benchmarks funnels
 	@$(BIN)/python -m benchmarks refusals
 	@$(BIN)/python -m benchmarks fanout
 

@@ -117,7 +117,7 @@ async def filled(server: Served, shapes: Sequence[tuple[int, int]]) -> list[Fill
     try:
         await connection.execute("SELECT setseed(0.2026)")
         async with httpx.AsyncClient(headers=headers, base_url=server.url, timeout=60) as http:
-            async with _bare(connection):
+            async with bare(connection):
                 found = [await _filled(http, connection, arms, events) for arms, events in shapes]
             await connection.execute(f"VACUUM (ANALYZE) {', '.join(_TABLES)}")
             # As in life, the last snapshot holds the planned look: a transition takes both.
@@ -130,7 +130,7 @@ async def filled(server: Served, shapes: Sequence[tuple[int, int]]) -> list[Fill
 
 
 @asynccontextmanager
-async def _bare(connection: "asyncpg.Connection[Any]") -> AsyncIterator[None]:
+async def bare(connection: "asyncpg.Connection[Any]") -> AsyncIterator[None]:
     """Without what is checked and sorted row by row; it is all there again afterwards."""
     indexes = await connection.fetch(_INDEXES, _TABLES)
     references = await connection.fetch(_REFERENCES, _TABLES)

@@ -75,5 +75,12 @@ class Unavailable(Exception):
         super().__init__("the database cannot be reached for now: try again")
 
 
+class TookTooLong(Exception):
+    """The store was given up on: what it was asked for is too much work for one question."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} takes too long: ask for less, or when less is going on")
+
+
 class StartFault(Exception):
     """What keeps a server or a command from starting: a sentence that names what to put right."""

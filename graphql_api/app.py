@@ -20,6 +20,7 @@ from domain.bandits import Beliefs
 from domain.closing import Closings
 from domain.demonstration import AGE, Clock, Demonstration
 from domain.errors import Invalid, Unavailable
+from domain.funnelling import Funnelling, FunnelReports
 from domain.keeping import Keeper
 from domain.keys import Keys as KeyUseCases
 from domain.live import Live
@@ -35,33 +36,19 @@ from graphql_api.observation import Observation, observation
 from graphql_api.settings import Settings, WrongSetting
 from graphql_api.site import site
 from persistence import distribution, pruning, recount, revisions, setup
-from persistence.assignments import Assignments
-from persistence.audit import Audit
-from persistence.bandits import Bandits
-from persistence.credentials import Credentials
-from persistence.elements import Elements
 from persistence.embedded import EmbeddedPostgres
 from persistence.engine import Database
-from persistence.experiments import Experiments
-from persistence.feed import Feed
 from persistence.ingest import Ingest
 from persistence.key_file import KeyFile, configured
-from persistence.keys import Keys
-from persistence.metrics import Metrics
 from persistence.models import validate_models
 from persistence.passwords import Passwords
-from persistence.people import People
 from persistence.pool import pool_use
-from persistence.projects import Projects
 from persistence.publishing import Publisher
 from persistence.rotation import Rotation
 from persistence.scratch import scratch_database
 from persistence.sealing import ALGORITHM_STATE, SealedBox
 from persistence.secret_keys import GivenKeys
-from persistence.snapshots import Snapshots
-from persistence.sums import Sums
-from persistence.tallies import Tallies
-from persistence.variants import Variants
+from persistence.stores import AllStores
 
 
 def create_app(settings: Settings, url: str, observed: Observation | None = None) -> Starlette:
@@ -193,38 +180,35 @@ class _Parts:
     def __init__(
         self, database: Database, clock: Callable[[], datetime], observed: Observation, box: Box
     ) -> None:
-        self._database = database
-        self._observed = observed
-        self._clock = clock
-        self._experiments, self._variants = Experiments(database), Variants(database)
-        self._metrics, self._tallies = Metrics(database), Tallies(database)
+        self._stores, self._clock, self._observed = AllStores(database), clock, observed
+        stores = self._stores
         designs = Designs(
-            experiments=self._experiments, variants=self._variants, metrics=self._metrics
+            experiments=stores.experiments, variants=stores.variants, metrics=stores.metrics
         )
-        snapshots = Snapshots(database)
-        self._results = Results(designs, Sums(database), snapshots, clock)
-        self.publisher = Publisher(self._tallies)
-        self.keeper = Keeper(self._results, self._tallies, snapshots, clock)
+        self._results = Results(designs, stores.sums, stores.snapshots, clock)
         self._beliefs = Beliefs(box)
-        self.adapting = Adapting(designs, self._results, Bandits(database), self._beliefs, clock)
+        self.publisher = Publisher(stores.tallies)
+        self.keeper = Keeper(self._results, stores.tallies, stores.snapshots, clock)
+        self.adapting = Adapting(designs, self._results, stores.bandits, self._beliefs, clock)
         heard = self.publisher.notice, self.keeper.notice, self.adapting.notice
         self.ingest = Ingest(database, *heard, on_flush=observed.measures.note_flush)
 
     def services(self) -> Services:
-        experiments, variants, clock = self._experiments, self._variants, self._clock
+        stores, clock, seconds = self._stores, self._clock, time.monotonic
+        experiments, variants = stores.experiments, stores.variants
         running = RunningExperiments(
-            experiments, variants, self._metrics, time.monotonic, self.adapting.mended
+            experiments, variants, stores.metrics, seconds, self.adapting.mended
         )
-        stores, forget = self._stores(), running.forget
+        forget, closings = running.forget, Closings(self._results)
         self.adapting.tell(forget)
         return Services(
-            stores=stores,
-            authentication=Authentication(Credentials(self._database), clock, time.monotonic),
+            stores=_shown(stores),
+            authentication=Authentication(stores.credentials, clock, seconds),
             authoring=Authoring(
                 experiments,
                 variants,
                 clock,
-                closings=Closings(self._results),
+                closings=closings,
                 announce=forget,
                 begun=self._beliefs.begun,
             ),
@@ -232,35 +216,38 @@ class _Parts:
             running=running,
             tracker=Tracker(running, self.ingest, clock),
             results=self._results,
-            live=Live(Feed(self._database), experiments, self._results, time.monotonic),
-            accounts=Accounts(stores.people, Passwords(), Attempts(time.monotonic), clock),
+            live=Live(stores.feed, experiments, self._results, seconds),
+            funnelling=Funnelling(stores.funnels, clock),
+            funnel_reports=FunnelReports(stores.funnels, experiments, variants),
+            accounts=Accounts(stores.people, Passwords(), Attempts(seconds), clock),
             keys=KeyUseCases(stores.keys, clock),
             beliefs=self._beliefs,
             batches=self._observed.batches,
         )
 
-    def _stores(self) -> Stores:
-        return Stores(
-            experiments=self._experiments,
-            variants=self._variants,
-            elements=Elements(self._database),
-            tallies=self._tallies,
-            assignments=Assignments(self._database),
-            metrics=self._metrics,
-            projects=Projects(self._database),
-            people=People(self._database),
-            keys=Keys(self._database),
-            audit=Audit(self._database),
-        )
+
+def _shown(stores: AllStores) -> Stores:
+    """In the graph."""
+    return Stores(
+        experiments=stores.experiments,
+        variants=stores.variants,
+        elements=stores.elements,
+        tallies=stores.tallies,
+        assignments=stores.assignments,
+        metrics=stores.metrics,
+        projects=stores.projects,
+        people=stores.people,
+        keys=stores.keys,
+        audit=stores.audit,
+        funnels=stores.funnels,
+    )
 
 
 @asynccontextmanager
 async def administration(settings: Settings, operator: str) -> AsyncIterator[Administration]:
     async with _database(settings) as database:
-        directory = Directory(
-            people=People(database), projects=Projects(database), keys=Keys(database)
-        )
-        passwords = Passwords()
+        stores, passwords = AllStores(database), Passwords()
+        directory = Directory(people=stores.people, projects=stores.projects, keys=stores.keys)
         accounts = Accounts(directory.people, passwords, Attempts(time.monotonic), _now)
         yield Administration(directory, passwords, accounts, operator, _now)
 

@@ -12,6 +12,7 @@ from domain.authentication import Authentication
 from domain.authoring import Authoring
 from domain.bandits import Beliefs
 from domain.following import Following
+from domain.funnelling import Funnelling, FunnelReports
 from domain.ids import ProjectId
 from domain.keys import Keys
 from domain.live import Live
@@ -38,6 +39,8 @@ class Services:
     tracker: Tracker
     results: Results
     live: Live
+    funnelling: Funnelling
+    funnel_reports: FunnelReports
     accounts: Accounts
     keys: Keys
     beliefs: Beliefs

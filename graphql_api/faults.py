@@ -9,7 +9,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from domain.access import Forbidden, Throttled, Unauthenticated
-from domain.errors import BadRequest, DomainError, Invalid, Unavailable
+from domain.errors import BadRequest, DomainError, Invalid, TookTooLong, Unavailable
 from graphql_api.limits import CostLimitPassed, LimitPassed
 from graphql_api.logs import request_id
 from graphql_api.types.scalars import MalformedValue
@@ -35,6 +35,7 @@ class FaultCode(StrEnum):
 _CODES: dict[type[Exception], FaultCode] = {
     BadRequest: FaultCode.BAD_USER_INPUT,
     Unavailable: FaultCode.UNAVAILABLE,
+    TookTooLong: FaultCode.TIMEOUT,
     Unauthenticated: FaultCode.UNAUTHENTICATED,
     Forbidden: FaultCode.FORBIDDEN,
     Throttled: FaultCode.RATE_LIMITED,

@@ -12,6 +12,7 @@ from domain.assignments import Assignment, AssignmentFilter, AssignmentStore
 from domain.audit import AuditEntry, AuditFilter, AuditStore
 from domain.elements import ElementStore
 from domain.experiments import Experiment, ExperimentFilter, ExperimentStore
+from domain.funnels import Funnel, FunnelStore
 from domain.ids import ProjectId
 from domain.keys import KeyStore
 from domain.metrics import Metric, MetricFilter, MetricStore
@@ -40,6 +41,7 @@ class Stores:
     people: PeopleStore
     keys: KeyStore
     audit: AuditStore
+    funnels: FunnelStore
 
 
 class Pages(Generic[Item, Filter]):
@@ -109,6 +111,22 @@ class _Elements:
         self.standing = one("standing", partial(stores.tallies.standings, project))
 
 
+class _Funnels:
+    def __init__(self, batches: Batches, store: FunnelStore, project: ProjectId) -> None:
+        one = batches.one
+        self.one = one("funnel", partial(store.by_ids, project))
+        self.step = one("funnel_step", partial(store.steps_by_ids, project))
+        self.path = one("path", partial(store.paths, project))
+        self._pages = one("root_funnels", partial(_each, partial(store.page, project)))
+        self._counts = one("root_funnel_counts", partial(_each, partial(store.count, project)))
+
+    async def page(self, window: Window) -> Page[Funnel]:
+        return await self._pages.load((window,)) or Page(items=(), window=window)
+
+    async def count(self) -> int:
+        return await self._counts.load(()) or 0
+
+
 class Loaders:
     def __init__(
         self, batches: Batches, stores: Stores, results: Results, project: ProjectId
@@ -126,7 +144,10 @@ class Loaders:
         self.variants_by_experiment = many(
             "variants_by_experiment", partial(variants.by_experiment, project)
         )
-        self.elements = _Elements(batches, stores, project)
+        self.elements, self.funnels = (
+            _Elements(batches, stores, project),
+            _Funnels(batches, stores.funnels, project),
+        )
         self.tally = one("tally", partial(stores.tallies.by_variants, project))
         self.assignment = one("assignment", partial(stores.assignments.by_ids, project))
         self.assignments: Pages[Assignment, AssignmentFilter] = Pages(

@@ -15,6 +15,8 @@ from domain.errors import BadRequest, InvalidInput
 from domain.experiments import NEWEST_FIRST
 from domain.experiments import Experiment as DomainExperiment
 from domain.experiments import ExperimentFilter as DomainExperimentFilter
+from domain.funnels import NEWEST_FIRST as NEWEST_FUNNELS
+from domain.funnels import Funnel as DomainFunnel
 from graphql_api.context import Info
 from graphql_api.types.assignments import Assignment
 from graphql_api.types.connection import Connection, Paged, Paging
@@ -27,12 +29,13 @@ from graphql_api.types.experiments import (
     load_experiment,
 )
 from graphql_api.types.explanations import AssignmentExplanation, explained
+from graphql_api.types.funnels import Funnel
 from graphql_api.types.inputs import decoded
 from graphql_api.types.people import Viewer
 from graphql_api.types.rates import RateLimit, shown
 from graphql_api.types.results import SampleSizeInput, SampleSizePlan
 from graphql_api.types.scalars import BigInt
-from graphql_api.types.view import Node, parse_id
+from graphql_api.types.view import Node, id_of, parse_id
 
 MAX_NODES = 100
 _FOR_ADMINS = ("ApiKey", "AuditEntry")
@@ -159,6 +162,22 @@ class Query:
         tracker = info.context.services.tracker
         return explained(await tracker.explain(info.context.project, experiment.key(), user_id))
 
+    @strawberry.field(
+        graphql_type=Funnel | None,
+        description="By its id; null where there is none that the caller may see.",
+    )
+    async def funnel(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+    ) -> DomainFunnel | None:
+        return await info.context.loaders.funnels.one.load(id_of("Funnel", id, ("id",)))
+
+    @strawberry.field(extensions=[Paged()], description="Those of the project, the latest first.")
+    def funnels(self, info: Info, paging: Paging) -> Connection[Funnel]:
+        window, loaders = paging.window(NEWEST_FUNNELS), info.context.loaders.funnels
+        return Connection(page=partial(loaders.page, window), count=loaders.count)
+
     @strawberry.field(graphql_type=SampleSizePlan, description="How many users a test needs.")
     def sample_size(
         self,
@@ -180,6 +199,8 @@ async def _load_node(info: Info, id: str) -> object | None:
         "User": loaders.user,
         "ApiKey": loaders.api_key,
         "AuditEntry": loaders.audit_entry,
+        "Funnel": loaders.funnels.one,
+        "FunnelStep": loaders.funnels.step,
     }
     kind, row = parse_id(id, ("id",))
     if kind not in kinds:

@@ -12,7 +12,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from persistence.element_tables import elements
+from persistence import element_tables, funnel_tables, tables  # noqa: F401  # which declare themselves to it
+from persistence.columns import metadata
 
 # A migration waits for its turn behind another one, but not for long behind those who use a
 # table: whatever comes after it queues up behind it. Autovacuum gives way after one second.
@@ -27,7 +28,7 @@ PREPARATIONS = (
 def run_on(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=elements.metadata,
+        target_metadata=metadata,
         compare_type=True,
         on_version_apply=context.config.attributes.get("on_version_apply"),
     )

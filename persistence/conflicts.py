@@ -39,6 +39,11 @@ REFUSALS: Mapping[str, _Refusal] = {
     ),
     "fk_ab_elements_experiment_id": _NO_EXPERIMENT,
     "fk_ab_element_variants_variant_id": _NO_VARIANT,
+    "uq_ab_funnels_project_id_name": (
+        NameTaken,
+        "another funnel of this project has that name",
+        ("name",),
+    ),
     "fk_ab_phases_experiment_id": _NO_EXPERIMENT,
     "fk_ab_variants_experiment_id": _NO_EXPERIMENT,
     "fk_ab_metric_definitions_experiment_id": _NO_EXPERIMENT,

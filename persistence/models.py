@@ -15,6 +15,7 @@ from domain.assignments import Assignment
 from domain.audit import AuditEntry
 from domain.elements import Element, ElementVariant
 from domain.experiments import Experiment, Phase
+from domain.funnels import Funnel, FunnelStep, LinkEnds
 from domain.keys import ApiKey
 from domain.metrics import Metric, MetricDefinition
 from domain.people import Membership, Session, User
@@ -22,7 +23,7 @@ from domain.projects import Project
 from domain.snapshots import Snapshot
 from domain.sums import RunningSums, UserTotal
 from domain.variants import Variant
-from persistence import element_tables, people_tables, tables
+from persistence import element_tables, funnel_tables, people_tables, tables
 from persistence.columns import metadata as all_tables
 from persistence.documents import Documents
 from persistence.kind import Unstorable
@@ -225,6 +226,9 @@ METRICS = Model(Metric, tables.metrics)
 USER_TOTALS = Model(UserTotal, tables.user_totals)
 RUNNING_SUMS = Model(RunningSums, tables.running_sums)
 SNAPSHOTS = Model(Snapshot, tables.snapshots)
+FUNNELS = Model(Funnel, funnel_tables.funnels)
+FUNNEL_STEPS = Model(FunnelStep, funnel_tables.funnel_steps)
+FUNNEL_LINKS = Model(LinkEnds, funnel_tables.funnel_links)
 
 MODELS: tuple[Model[Any], ...] = (
     PROJECTS,
@@ -244,6 +248,9 @@ MODELS: tuple[Model[Any], ...] = (
     USER_TOTALS,
     RUNNING_SUMS,
     SNAPSHOTS,
+    FUNNELS,
+    FUNNEL_STEPS,
+    FUNNEL_LINKS,
 )
 
 

@@ -3,6 +3,7 @@ import strawberry
 from graphql_api.mutations.accounts import AccountMutations
 from graphql_api.mutations.elements import ElementMutations
 from graphql_api.mutations.experiments import ExperimentMutations
+from graphql_api.mutations.funnels import FunnelMutations
 from graphql_api.mutations.members import MemberMutations
 from graphql_api.mutations.tracking import TrackingMutations
 from graphql_api.mutations.variants import VariantMutations
@@ -13,6 +14,7 @@ class Mutation(
     ExperimentMutations,
     VariantMutations,
     ElementMutations,
+    FunnelMutations,
     TrackingMutations,
     AccountMutations,
     MemberMutations,

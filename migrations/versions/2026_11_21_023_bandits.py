@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "023"
-down_revision = "021"
+down_revision = "022"
 
 
 def upgrade() -> None:

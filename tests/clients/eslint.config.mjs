@@ -16,9 +16,10 @@ const WITHOUT_ID = {
     // computed anew whenever they are asked for
     ...["ArmDecision", "AssignmentExplanation", "BucketRange", "Comparison", "Decision", "Effect"],
     ...["ExperimentCount", "ExperimentResults", "Inference", "Interval", "MetricResults"],
+    ...["FunnelLinkReport", "FunnelReport", "FunnelStepReport", "FunnelVariantReport"],
     ...["RateLimit", "SampleRatioCheck", "SampleSizePlan", "VariantResult", "Viewer"],
-    // parts of an experiment, a project or an answer, named by their place in it
-    ...["AssignResult", "Membership", "MetricDefinition", "Phase"],
+    // parts of an experiment, a funnel, a project or an answer, named by their place in it
+    ...["AssignResult", "FunnelLink", "Membership", "MetricDefinition", "Phase"],
     // refusals, one type for each reason
     ...["IllegalTransition", "InvalidInput", "NameTaken", "NotFound", "PlanLimitReached"],
     ...["Refused", "VersionConflict"],

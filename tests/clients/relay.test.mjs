@@ -23,11 +23,13 @@ const CONNECTIONS = [
   "Experiment.metrics",
   "Project.history",
   "Query.experiments",
+  "Query.funnels",
   "Variant.assignments",
   "Variant.metrics",
 ];
 const NODES = [
-  ...["ApiKey", "Assignment", "AuditEntry", "Element", "ElementVariant", "Experiment", "Metric"],
+  ...["ApiKey", "Assignment", "AuditEntry", "Element", "ElementVariant", "Experiment", "Funnel"],
+  ...["FunnelStep", "Metric"],
   ...["Project", "User", "Variant"],
 ];
 const PAGE_ARTIFACTS = 10;

@@ -23,7 +23,8 @@ pytestmark = [
 ]
 
 EXAMPLES, EXAMPLES_WHEN_SOAKING = 15, 400  # of each field of Query and Mutation
-HARD_TO_GUESS = {"Query.experiments"}  # because of its cursors
+# Because of cursors, the id of a funnel, and the experiment of its report.
+HARD_TO_GUESS = {"Query.experiments", "Query.funnel", "Query.funnels"}
 AUTHORIZATION = {"Authorization": f"Bearer {SERVER_KEY}"}
 IDS = """query ($name: String!) { experiment(by: { name: $name }) {
   id variants { id } assignments { nodes { id } } createdBy { id }

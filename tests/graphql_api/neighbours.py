@@ -15,9 +15,11 @@ from domain.changes import given
 from domain.design import Design
 from domain.elements import Element, ElementVariant
 from domain.experiments import AllocationMode, Edit, Experiment, ExperimentStatus
+from domain.funnels import Funnel, FunnelStep, LinkEnds
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
 from domain.metrics import Metric, MetricDefinition
+from domain.paging import Identified
 from domain.people import Membership, Session, User
 from domain.projects import Project
 from domain.sums import OWN
@@ -32,6 +34,9 @@ from persistence.models import (
     ELEMENT_VARIANTS,
     ELEMENTS,
     EXPERIMENTS,
+    FUNNEL_LINKS,
+    FUNNEL_STEPS,
+    FUNNELS,
     MEMBERSHIPS,
     METRIC_DEFINITIONS,
     METRICS,
@@ -48,8 +53,10 @@ from tests.factories import (
     NOON,
     make_assignment,
     make_experiment,
+    make_funnel,
     make_metric,
     make_metric_definition,
+    make_path,
     make_phase,
     make_project,
     make_variant,
@@ -77,13 +84,18 @@ class Estate:
     assignment: Assignment
     metric: Metric
     entry: AuditEntry
+    funnel: Funnel
+    step: FunnelStep
 
     @property
     def ids(self) -> dict[str, str]:
         """By the type's name."""
-        entities = (self.project, self.member, self.key, self.experiment, self.variant)
-        hanging = (self.element, self.content, self.assignment, self.metric)
-        kinds = {type(one).__name__: one.id for one in (*entities, *hanging)}
+        entities: tuple[Identified, ...] = (
+            *(self.project, self.member, self.key, self.experiment, self.variant),
+            *(self.element, self.content, self.assignment, self.metric),
+            *(self.funnel, self.step),
+        )
+        kinds = {type(one).__name__: one.id for one in entities}
         return {kind: str(global_id(kind, row)) for kind, row in kinds.items()}
 
 
@@ -106,6 +118,7 @@ async def settle(
     await put(database, PHASES, make_phase(experiment_id=experiment.id))
     element, content = await put_element(database, variant)
     assignment, metric = await put_visit(database, variant)
+    funnel, step = await put_funnel(database, project.id)
     return Estate(
         project=project,
         owner=owner,
@@ -118,6 +131,8 @@ async def settle(
         assignment=assignment,
         metric=metric,
         entry=await put_entry(database, experiment),
+        funnel=funnel,
+        step=step,
     )
 
 
@@ -220,6 +235,18 @@ async def put_visit(database: Database, variant: Variant) -> tuple[Assignment, M
     await put(database, ASSIGNMENTS, assignment)
     await put(database, METRICS, metric)
     return assignment, metric
+
+
+async def put_funnel(database: Database, project: ProjectId) -> tuple[Funnel, FunnelStep]:
+    """With the first of its two steps."""
+    funnel: Funnel = make_funnel(project_id=project)
+    path = make_path(["order", "complaint"], funnel=funnel.id)
+    first, second = path.steps
+    await put(database, FUNNELS, funnel)
+    await put(database, FUNNEL_STEPS, first, second)
+    ends = LinkEnds(funnel_id=funnel.id, source_id=first.id, target_id=second.id)
+    await put(database, FUNNEL_LINKS, ends)
+    return funnel, first
 
 
 async def put_entry(database: Database, experiment: Experiment) -> AuditEntry:

@@ -34,6 +34,9 @@ _PAGE = (
     "{ results { refusals: errors { code } $field } } }"
 )
 _EXPLAINED = '{ explainAssignment(experiment: { id: "$Experiment" }, userId: "user-1") { %s } }'
+_REPORTED = (
+    '{ node(id: "$Funnel") { ... on Funnel { report(experiment: { id: "$Experiment" }) { %s } } } }'
+)
 _BY_ID = '{ experiment: { id: "$Draft" }'
 ENTRIES = {
     "Query": "{ $field }",
@@ -79,6 +82,15 @@ ENTRIES = {
     "ExperimentConnection": "{ experiments { $field } }",
     "ExperimentEdge": "{ experiments { edges { $field } } }",
     "ExperimentCount": "{ experimentCounts { $field } }",
+    "Funnel": _NODE % ("Funnel", "Funnel"),
+    "FunnelStep": _NODE % ("FunnelStep", "FunnelStep"),
+    "FunnelLink": _NODE % ("Funnel", "Funnel { links") + " }",
+    "FunnelConnection": "{ funnels { $field } }",
+    "FunnelEdge": "{ funnels { edges { $field } } }",
+    "FunnelReport": _REPORTED % "$field",
+    "FunnelVariantReport": _REPORTED % "variants { $field }",
+    "FunnelStepReport": _REPORTED % "variants { steps { $field } }",
+    "FunnelLinkReport": _REPORTED % "variants { links { $field } }",
     "RateLimit": "{ rateLimit { $field } }",
     "PageInfo": "{ activeExperiments { assignments { pageInfo { $field } } } }",
     "Viewer": "{ viewer { $field } }",
@@ -101,6 +113,7 @@ MUTATIONS = {  # whose payload is tried
     "VariantPayload": "variantUpdate",
     "ElementPayload": "elementUpdate",
     "DeletePayload": "experimentDelete",
+    "FunnelPayload": "funnelUpdate",
     "AssignPayload": "assign",
     "AssignAllPayload": "assignAll",
     "AssignBatchPayload": "assignBatch",
@@ -126,6 +139,10 @@ IDS = {  # what the ids of arguments and inputs point at
     "AssignInput.experiment": "Experiment",
     "ConvertInput.experiment": "Experiment",
     "TrackInput.experiment": "Experiment",
+    "Query.funnel.id": "Funnel",
+    "Funnel.report.experiment": "Experiment",
+    "FunnelInput.id": "Spare",
+    "FunnelUpdateInput.id": "Spare",
     "ExperimentBy.id": "Draft",
     "VariantInput.id": "DraftVariant",
     "VariantUpdateInput.id": "DraftVariant",

@@ -11,6 +11,7 @@ from domain.ids import NIL
 from graphql_api.types.view import global_id
 from persistence.engine import Database
 from tests.graphql_api.conftest import EMAIL, PASSWORD, Graph
+from tests.graphql_api.funnels import STEPS, made
 from tests.graphql_api.people import added, key, logged_in
 from tests.graphql_api.tracking import TRACKING, ask, batch
 from tests.graphql_api.trail import FIELDS, entries, sent
@@ -35,6 +36,9 @@ ACTIONS = {
     "elementUpdate": "element.update",
     "elementDelete": "element.delete",
     "elementVariantSet": "elementVariant.set",
+    "funnelCreate": "funnel.create",
+    "funnelUpdate": "funnel.update",
+    "funnelDelete": "funnel.delete",
     "sessionCreate": "session.create",
     "sessionRevoke": "session.revoke",
     "userUpdate": "user.update",
@@ -48,6 +52,9 @@ ACTIONS = {
 REFUSED: dict[str, dict[str, Any]] = {
     "experimentCreate": {"name": ""},
     "variantCreate": {"experiment": {"name": "nowhere"}, "variants": []},
+    "funnelCreate": {"name": "", "steps": []},
+    "funnelUpdate": {"id": global_id("Funnel", NIL)},
+    "funnelDelete": {"id": global_id("Funnel", NIL)},
     "sessionCreate": {"email": EMAIL, "password": "a guess"},
     "userUpdate": {"name": ""},
     "passwordChange": {"currentPassword": "a guess", "newPassword": "a better one"},
@@ -85,6 +92,8 @@ async def prepared(graph: Graph, mutation: str) -> tuple[Graph, dict[str, Any]]:
         return graph, await _of_variant(graph, mutation.removeprefix("variant"))
     if mutation.startswith("element"):
         return graph, await _of_element(graph, mutation.removeprefix("element"))
+    if mutation.startswith("funnel"):
+        return graph, await _of_funnel(graph, mutation.removeprefix("funnel"))
     if mutation.startswith("member"):
         return graph, await _of_member(graph, mutation.removeprefix("member"))
     own: dict[str, dict[str, Any]] = {
@@ -127,6 +136,13 @@ async def _of_element(graph: Graph, verb: str) -> dict[str, Any]:
     if verb == "VariantSet":
         return {"element": element, "variant": arm(made, "b")["id"], "content": {"text": "Pay"}}
     return {"id": element} | ({"position": 5} if verb == "Update" else {})
+
+
+async def _of_funnel(graph: Graph, verb: str) -> dict[str, Any]:
+    if verb == "Create":
+        return {"name": "orders", "steps": STEPS}
+    known = {"id": (await made(graph))["id"]}
+    return known | ({"steps": STEPS[1:], "name": "sales"} if verb == "Update" else {})
 
 
 async def _of_member(graph: Graph, verb: str) -> dict[str, Any]:

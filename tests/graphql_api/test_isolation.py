@@ -28,6 +28,7 @@ WITHOUT_PROJECT = {
     "PeopleStore.add_member": "is given a membership, which names it",
     "PeopleStore.start_session": "is given a session, which names it",
     "KeyStore.add": "is given a key, which names it",
+    "FunnelStore.create": "is given a funnel, which names it",
 }
 EVERYTHING = """{
   viewer { project { id name plan experimentCount experimentLimit
@@ -36,6 +37,8 @@ EVERYTHING = """{
     history { totalCount nodes { id subjectName actorName changes } }
   } }
   experimentCounts { status count }
+  funnels(first: 5) { totalCount nodes { id name steps { id } links { source { id } }
+    report(experiment: { name: "checkout" }) { variants { variant { id } steps { users } } } } }
   activeExperiments { id }
   experiments { totalCount nodes { id name updatedAt status
     project { id } createdBy { id email }
@@ -72,6 +75,7 @@ BY_ID = {  # whatever is asked for by the id of something
     **{f"{kind} node": NODE for kind in ("Project", "User", "ApiKey")},
     **{f"{kind} node": NODE for kind in ("Experiment", "Variant", "Assignment", "Metric")},
     **{f"{kind} node": NODE for kind in ("Element", "ElementVariant")},
+    **{f"{kind} node": NODE for kind in ("Funnel", "FunnelStep")},
     "Variant nodes": query("nodes(ids: [$id]) { __typename id }"),
     "Experiment experiment": query("experiment(by: { id: $id }) { name }"),
     "Experiment assignment": query(f'assignment({BY}, userId: "user-1") {{ id }}'),
@@ -79,6 +83,12 @@ BY_ID = {  # whatever is asked for by the id of something
     **{f"Experiment {step}": mutation(f"experiment{step}", BY) for step in TRANSITIONS},
     "Experiment update": mutation("experimentUpdate", f'{BY} name: "x" expectedVersion: 7'),
     "Experiment variants": mutation("variantCreate", f'{BY} variants: [{{ name: "control" }}]'),
+    "Funnel funnel": query("funnel(id: $id) { name }"),
+    "Funnel update": mutation("funnelUpdate", 'id: $id name: "x"'),
+    "Funnel delete": mutation("funnelDelete", "id: $id"),
+    "Experiment report": query(
+        f"funnels(first: 1) {{ nodes {{ report({BY}) {{ variants {{ variant {{ id }} }} }} }} }}"
+    ),
     "Variant update": mutation("variantUpdate", 'id: $id name: "control"'),
     "Variant deactivate": mutation("variantDeactivate", "id: $id"),
     "Variant reactivate": mutation("variantReactivate", "id: $id"),

@@ -10,6 +10,7 @@ from graphql_api.mutations.root import Mutation
 from graphql_api.schema import schema
 from graphql_api.types.user_error import user_error
 from tests.graphql_api.conftest import Graph
+from tests.graphql_api.funnels import MUTATIONS as OF_FUNNELS
 from tests.graphql_api.tracking import TRACKING
 from tests.graphql_api.writing import MUTATIONS, arm, change, draft, running
 
@@ -18,7 +19,7 @@ ROOT = EXPORTED.type_map["Mutation"]
 assert isinstance(ROOT, GraphQLObjectType)
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS + TRACKING)
+@pytest.mark.parametrize("mutation", MUTATIONS + OF_FUNNELS + TRACKING)
 def test_every_payload_tells_errors(mutation: str) -> None:
     assert isinstance(ROOT, GraphQLObjectType)
     payload = ROOT.fields[mutation].type
@@ -60,7 +61,7 @@ OF_PEOPLE_AND_KEYS = (  # have files of their own
 def test_every_mutation_is_tested_and_answers_refusals() -> None:
     definition: Any = getattr(Mutation, "__strawberry_definition__")  # noqa: B009  # mypy has none
     assert isinstance(ROOT, GraphQLObjectType)
-    assert sorted(ROOT.fields) == sorted(MUTATIONS + TRACKING + OF_PEOPLE_AND_KEYS)
+    assert sorted(ROOT.fields) == sorted(MUTATIONS + OF_FUNNELS + TRACKING + OF_PEOPLE_AND_KEYS)
     for field in definition.fields:
         [refusals] = [one for one in field.extensions if isinstance(one, Refusals)]
         payload = ROOT.fields[field.graphql_name or _camel(field.python_name)].type

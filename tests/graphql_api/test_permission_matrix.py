@@ -25,6 +25,7 @@ from tests.graphql_api.neighbours import (
     put_bandit,
     put_element,
     put_experiment,
+    put_funnel,
     put_key,
     put_user,
     put_variants,
@@ -102,6 +103,7 @@ class Trial:
         element, _ = await put_element(self._database, variant)
         user = await put_user(self._database, project, Role.VIEWER)
         key = await put_key(self._database, project)
+        spare, _ = await put_funnel(self._database, project)
         async with self._database.begin() as connection:
             await connection.execute(update(sessions).values(revoked_at=None))
         self._ids |= {
@@ -110,6 +112,7 @@ class Trial:
             "DraftElement": global_id("Element", element.id),
             "User": global_id("User", user.id),
             "ApiKey": global_id("ApiKey", key.id),
+            "Spare": global_id("Funnel", spare.id),
         }
 
     async def _token(self, caller: str) -> str | None:

@@ -47,6 +47,10 @@ def price(text: str, **variables: Any) -> int:
         ("{ __typename }", 1),
         ("{ viewer { scopes project { name } } }", 4),
         ("{ activeExperiments { results { revision } } }", 12),
+        (
+            '{ funnels(first: 3) { nodes { report(experiment: { name: "a" }) { __typename } } } }',
+            1 + 3 * (1 + 1000 + 1),
+        ),
         ("{ experiments { totalCount } }", 1 + 20),
         ("{ experiments { nodes { id name } } }", 1 + 20 * 3),
         ("{ experiments(first: 7) { nodes { id } } }", 1 + 7 * 2),
@@ -69,7 +73,9 @@ def price(text: str, **variables: Any) -> int:
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else "",
 )
-def test_a_field_is_1_results_are_10_and_a_list_multiplies(text: str, cost: int) -> None:
+def test_a_field_is_1_results_are_10_a_report_1000_and_a_list_multiplies(
+    text: str, cost: int
+) -> None:
     assert price(text) == cost
 
 

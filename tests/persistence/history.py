@@ -150,6 +150,17 @@ _CHANGES = {
         SELECT gen_random_uuid(), ab_elements.id, ab_variants.id, 'b', '{"text": null}', false, 2
           FROM ab_elements JOIN ab_variants USING (experiment_id)
     """,
+    "022": """
+        INSERT INTO ab_funnels (id, project_id, name, description, version)
+        SELECT gen_random_uuid(), id, 'orders', '', 3 FROM ab_projects;
+        INSERT INTO ab_funnel_nodes (id, funnel_id, name, event_type, position)
+        SELECT gen_random_uuid(), id, 'step ' || place, 'order', place
+          FROM ab_funnels, generate_series(0, 1) AS place;
+        INSERT INTO ab_funnel_edges (funnel_id, source_id, target_id)
+        SELECT source.funnel_id, source.id, target.id
+          FROM ab_funnel_nodes AS source JOIN ab_funnel_nodes AS target USING (funnel_id)
+         WHERE source.position < target.position
+    """,
     "023": """
         UPDATE ab_phases SET plug_ins = '{"clicks": {"a": 0.5}}';
         UPDATE ab_variants SET algorithm_state = 'state'::bytea WHERE variant_name = 'a';

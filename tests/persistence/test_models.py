@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.experiments import ExperimentStatus
+from domain.funnels import LinkEnds
 from domain.ids import NIL
 from domain.variants import Variant
 from persistence.columns import metadata
@@ -39,10 +40,12 @@ from tests.factories import (
     make_assignment,
     make_deed,
     make_experiment,
+    make_funnel,
     make_key,
     make_membership,
     make_metric,
     make_metric_definition,
+    make_path,
     make_phase,
     make_project,
     make_session,
@@ -206,8 +209,11 @@ async def test_each_entity_survives_the_database(database: Database) -> None:
     people = [user, make_membership(**belonging), make_session(**belonging), key]
     entry = make_deed().entry(project.id, experiment.id, "checkout", {"a": [None]})
     made = [project, *people, entry]
-    made += [experiment, phase, variant, element, content, definition, assignment, metric]
-    made += [total, sums, snapshot]
+    made += [experiment, phase, variant, element, content, definition, assignment, metric, total]
+    funnel = make_funnel(project_id=project.id)
+    step, _ = make_path(["order", "order"], funnel=funnel.id).steps
+    ends = LinkEnds(funnel_id=funnel.id, source_id=step.id, target_id=step.id)
+    made += [sums, snapshot, funnel, step, ends]
 
     for model, entity in zip(MODELS, made, strict=True):
         await stored(database, model, entity)
