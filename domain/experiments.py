@@ -215,7 +215,17 @@ class ExperimentStore(Protocol):
         ...
 
 
-async def found(store: ExperimentStore, project: ProjectId, key: ExperimentKey) -> Experiment:
+class KeyedExperiments(Protocol):
+    async def by_ids(
+        self, project: ProjectId, ids: Collection[UUID]
+    ) -> Mapping[UUID, Experiment]: ...
+
+    async def by_names(
+        self, project: ProjectId, names: Collection[str]
+    ) -> Mapping[str, Experiment]: ...
+
+
+async def found(store: KeyedExperiments, project: ProjectId, key: ExperimentKey) -> Experiment:
     """Raises NotFound."""
     known: Collection[Experiment] = ()
     if key.id is not None:

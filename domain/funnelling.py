@@ -9,7 +9,7 @@ from domain.access import Caller
 from domain.audit import Deed
 from domain.checks import Checks
 from domain.errors import NotFound
-from domain.experiments import Experiment, ExperimentKey
+from domain.experiments import ExperimentKey, KeyedExperiments, found
 from domain.funnel_design import FunnelUpdate, NewFunnel, build, update
 from domain.funnels import (
     Funnel,
@@ -26,16 +26,6 @@ from domain.ids import ProjectId
 from domain.variants import Variant
 
 _MAX_WINDOW_HOURS = 24 * 366
-
-
-class Experiments(Protocol):
-    async def by_ids(
-        self, project: ProjectId, ids: Collection[UUID]
-    ) -> Mapping[UUID, Experiment]: ...
-
-    async def by_names(
-        self, project: ProjectId, names: Collection[str]
-    ) -> Mapping[str, Experiment]: ...
 
 
 class Variants(Protocol):
@@ -79,7 +69,9 @@ class Funnelling:
 
 
 class FunnelReports:
-    def __init__(self, funnels: FunnelStore, experiments: Experiments, variants: Variants) -> None:
+    def __init__(
+        self, funnels: FunnelStore, experiments: KeyedExperiments, variants: Variants
+    ) -> None:
         self._funnels = funnels
         self._experiments = experiments
         self._variants = variants
@@ -93,7 +85,7 @@ class FunnelReports:
         checks.done()
         project = funnel.project_id
         path = await _path_of(self._funnels, funnel)
-        experiment = await self._found(project, key)
+        experiment = (await found(self._experiments, project, key)).id
         variants = (await self._variants.by_experiment(project, [experiment])).get(experiment, ())
         within = None if window_hours is None else timedelta(hours=window_hours)
         passages = await self._funnels.passages(project, experiment, path, within)
@@ -104,16 +96,6 @@ class FunnelReports:
                 if variant.is_active or variant.id in passages
             ]
         )
-
-    async def _found(self, project: ProjectId, key: ExperimentKey) -> UUID:
-        found: Collection[Experiment] = ()
-        if key.id is not None:
-            found = (await self._experiments.by_ids(project, [key.id])).values()
-        elif key.name is not None:
-            found = (await self._experiments.by_names(project, [key.name])).values()
-        for experiment in found:
-            return experiment.id
-        raise key.missing()
 
 
 async def _path_of(funnels: FunnelStore, funnel: Funnel) -> Path:

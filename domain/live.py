@@ -12,7 +12,13 @@ from uuid import UUID
 
 from domain.analysis.results import ExperimentResults
 from domain.errors import InvalidInput, Unavailable
-from domain.experiments import Experiment, ExperimentKey, ExperimentStatus
+from domain.experiments import (
+    Experiment,
+    ExperimentKey,
+    ExperimentStatus,
+    KeyedExperiments,
+    found,
+)
 from domain.following import LATEST, Following, Kind, Pulse, Shown
 from domain.ids import ProjectId
 from domain.results import Results, Subject
@@ -32,16 +38,6 @@ class PulseStore(Protocol):
     async def pulses(self, experiments: Collection[UUID]) -> Mapping[UUID, Pulse]:
         """Of those that there are, whatever their project."""
         ...
-
-
-class Experiments(Protocol):
-    async def by_ids(
-        self, project: ProjectId, ids: Collection[UUID]
-    ) -> Mapping[UUID, Experiment]: ...
-
-    async def by_names(
-        self, project: ProjectId, names: Collection[str]
-    ) -> Mapping[str, Experiment]: ...
 
 
 def _alike(before: ExperimentResults, after: ExperimentResults) -> bool:
@@ -76,7 +72,7 @@ class Live:
     def __init__(
         self,
         pulses: PulseStore,
-        experiments: Experiments,
+        experiments: KeyedExperiments,
         results: Results,
         seconds: Callable[[], float],
     ) -> None:
@@ -99,11 +95,13 @@ class Live:
             raise InvalidInput(
                 f"is {interval_ms}: it must be from {SHORTEST} to {LONGEST}", ("interval_ms",)
             )
-        return Following(await self._find(project, key), interval_ms / 1000, _STATS, self)
+        meant = await found(self._experiments, project, key)
+        return Following(meant.id, interval_ms / 1000, _STATS, self)
 
     async def edits(self, project: ProjectId, key: ExperimentKey) -> Following[Experiment]:
         """Raises NotFound."""
-        return Following(await self._find(project, key), SHORTEST / 1000, _EDITS, self)
+        meant = await found(self._experiments, project, key)
+        return Following(meant.id, SHORTEST / 1000, _EDITS, self)
 
     async def run(self) -> None:
         while True:
@@ -225,13 +223,3 @@ class Live:
         shown = Shown(subject.experiment, lambda: self._results.of(subject, pulse.sums))
         self._known[pulse.experiment] = _Known(pulse=pulse, subject=subject, shown=shown, at=now)
         return shown
-
-    async def _find(self, project: ProjectId, key: ExperimentKey) -> UUID:
-        found: Collection[Experiment] = ()
-        if key.id is not None:
-            found = (await self._experiments.by_ids(project, [key.id])).values()
-        elif key.name is not None:
-            found = (await self._experiments.by_names(project, [key.name])).values()
-        for experiment in found:
-            return experiment.id
-        raise key.missing()
