@@ -124,6 +124,7 @@ async def test_what_is_left_out_has_its_default(graph: Graph) -> None:
         "winner": None,
         "metricDefinitions": [],
         "variants": [],
+        "elements": [],
         "phases": [],
     }
 
