@@ -1,4 +1,5 @@
 PYTHON ?= python3
+JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -19,8 +20,8 @@ install: $(STAMP) ## make .venv from requirements.lock; PYTHON=python3.12 choose
 serve: install ## start the server, with its own PostgreSQL; ARGS="--port 9000"
 	@exec $(BIN)/abgraph serve $(ARGS)
 
-test: install ## run the Python tests; ARGS="-k lifecycle"
-	@$(BIN)/pytest -q $(ARGS)
+test: install ## run the Python tests, two at once; ARGS="-k lifecycle", JOBS=4
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 test-clients: install ## run the clients of others against a real server; needs Node 20
 	@$(call node_tests,tests/clients)

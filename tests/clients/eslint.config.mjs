@@ -18,8 +18,8 @@ const WITHOUT_ID = {
     ...["ExperimentCount", "ExperimentResults", "Inference", "Interval", "MetricResults"],
     ...["FunnelLinkReport", "FunnelReport", "FunnelStepReport", "FunnelVariantReport"],
     ...["RateLimit", "SampleRatioCheck", "SampleSizePlan", "VariantResult", "Viewer"],
-    // parts of an experiment, a funnel, a project or an answer, named by their place in it
-    ...["AssignResult", "FunnelLink", "Membership", "MetricDefinition", "Phase"],
+    // parts of an experiment, a variant, a funnel, a project or an answer, named by their place in it
+    ...["AssignResult", "BanditState", "FunnelLink", "Membership", "MetricDefinition", "Phase"],
     // refusals, one type for each reason
     ...["IllegalTransition", "InvalidInput", "NameTaken", "NotFound", "PlanLimitReached"],
     ...["Refused", "VersionConflict"],
