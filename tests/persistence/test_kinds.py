@@ -197,7 +197,9 @@ EMPTY = MaybeThing(**dict.fromkeys(field.name for field in fields(MaybeThing)))
 
 
 @pytest.mark.parametrize(
-    ("model", "entity"), [(THINGS, THING), (MAYBES, FULL), (MAYBES, EMPTY)], ids=str
+    ("model", "entity"),
+    [(THINGS, THING), (MAYBES, FULL), (MAYBES, EMPTY)],
+    ids=["all", "full", "empty"],
 )
 async def test_values_of_every_kind_survive_the_database(
     empty_database_url: str, model: Model[Any], entity: Thing | MaybeThing

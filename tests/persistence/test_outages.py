@@ -101,7 +101,9 @@ async def test_where_nothing_listens_callers_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [refusal("53300"), refusal("57P03"), asyncio.StreamWriter.close], ids=repr
+    "answer",
+    [refusal("53300"), refusal("57P03"), asyncio.StreamWriter.close],
+    ids=["full", "starting", "gone"],
 )
 async def test_a_server_that_refuses_is_away(
     answer: Callable[[asyncio.StreamWriter], None],
