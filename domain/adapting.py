@@ -1,10 +1,8 @@
 """Bandits at work: while data arrives, whichever process comes first opens the next epoch; and none
 shares its traffic by what it cannot believe."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -24,6 +22,7 @@ from domain.bandits import (
     is_shared_equally,
     shared_equally,
 )
+from domain.chores import forever
 from domain.design import Design
 from domain.errors import Unavailable
 from domain.experiments import Edit, Experiment, ExperimentChanges
@@ -68,12 +67,14 @@ class Adapting:
         store: BanditStore,
         beliefs: Beliefs,
         clock: Callable[[], datetime],
+        pause: float = PAUSE,
     ) -> None:
         self._designs = designs
         self._results = results
         self._store = store
         self._beliefs = beliefs
         self._clock = clock
+        self._pause = pause
         self._changed: set[UUID] = set()
         self._noticed_all = False
         self._told: set[UUID] = set()
@@ -87,10 +88,7 @@ class Adapting:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        while True:
-            with suppress(Unavailable):
-                await self.adapt()
-            await asyncio.sleep(PAUSE)
+        await forever(self.adapt, self._pause, "bandits could not be looked at")
 
     async def adapt(self) -> None:
         """First of all with every bandit: what a process that was killed had noticed is lost."""

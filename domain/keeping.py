@@ -1,16 +1,15 @@
 """Takes snapshots: at every transition, whenever something is found for good, and now and then
 while data arrives."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.analysis.evaluation import evaluate
 from domain.analysis.observed import Observed
+from domain.chores import forever
 from domain.closing import taken
 from domain.errors import Unavailable
 from domain.experiments import RUNNING
@@ -51,11 +50,11 @@ class Keeper:
         self._changed.update(experiments)
 
     async def run(self) -> None:
-        while True:
-            with suppress(Unavailable):
-                await self._notice_all()
-                await self.keep()
-            await asyncio.sleep(self._pause)
+        await forever(self._look_around, self._pause, "results could not be kept")
+
+    async def _look_around(self) -> None:
+        await self._notice_all()
+        await self.keep()
 
     async def _notice_all(self) -> None:
         """Once an hour, for some things become true by time alone; and first of all, because what
