@@ -14,9 +14,9 @@ from domain.analysis.sums import Sums, merged
 from domain.analysis.tallies import Tallies, tally
 from domain.bandits import (
     ArmState,
-    BanditFault,
     Beliefs,
     Counted,
+    Outrun,
     Unbelievable,
     applied,
     is_shared_equally,
@@ -33,7 +33,7 @@ from domain.results import Designs, Results
 logger = logging.getLogger(__name__)
 
 PAUSE = 2.0  # seconds
-_NOBODY = Counted(until=datetime(2000, 1, 1, tzinfo=UTC), sums=Sums(users=0))
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,8 @@ class Adapting:
         self._pause = pause
         self._changed: set[UUID] = set()
         self._noticed_all = False
+        self._looked: dict[UUID, datetime] = {}
+        self._portions: dict[UUID, float] = {}  # of what is still to be counted, at once
         self._told: set[UUID] = set()
         self._listeners: list[Callable[[Experiment], None]] = []
 
@@ -94,49 +96,79 @@ class Adapting:
         """First of all with every bandit: what a process that was killed had noticed is lost."""
         if not self._changed and self._noticed_all:
             return
-        bandits, latest = await self._store.active(), self._clock() - epochs.EVERY
+        bandits, now = await self._store.active(), self._clock()
         changed = bandits.keys() & self._changed if self._noticed_all else set(bandits)
         self._noticed_all = True
-        due = {each for each in changed if bandits[each].epoch_opened_at <= latest}
         self._changed = changed
-        for experiment in due:
-            self._changed.discard(experiment)
-            await self._try(bandits[experiment].project, experiment)
+        self._looked = {each: at for each, at in self._looked.items() if each in bandits}
+        is_away = False
+        for experiment in [each for each in changed if self._is_due(each, bandits[each], now)]:
+            self._looked[experiment] = now
+            is_away |= not await self._try(bandits[experiment].project, experiment)
+        if is_away:
+            raise Unavailable
 
     async def mended(self, design: Design) -> Design:
         """A design whose weights are those of its phase, and may be believed or are equal."""
+        is_read_again = False
         while design.is_bandit and design.is_running:
-            fault = self._fault(design)
-            if fault is None or is_shared_equally(design):
-                return design
-            edit = shared_equally(design, self._clock())
-            saved = await self._saved(design, edit)
-            if saved is not None:
-                return saved
+            try:
+                fault = self._fault(design)
+            except Outrun:
+                fault, is_read_again = None, False
+            else:
+                if fault is None:
+                    return design
+                if is_read_again and (after := await self._shared_equally(design, fault)):
+                    return after
             current = await self._design(design.experiment)
             if current is None:
                 return design
-            design = current
+            design, is_read_again = current, True
         return design
 
-    async def _try(self, project: ProjectId, experiment: UUID) -> None:
-        """What is wrong with one of them is no reason to stop the others."""
+    async def _shared_equally(self, design: Design, fault: Unbelievable) -> Design | None:
+        """None where somebody was faster."""
+        seen = design.experiment
+        asked = seen.project_id, [seen.id]
+        phases = (await self._designs.experiments.phases_by_experiment(*asked)).get(seen.id, ())
+        saved: Design | None = design
+        if not is_shared_equally(design, phases[-1] if phases else None):
+            edit = shared_equally(design, self._clock())
+            if edit.phase is not None:
+                edit = replace(edit, phase=epochs.continued(edit.phase, phases))
+            saved = await self._saved(design, edit)
+        if saved is not None and seen.id not in self._told:
+            self._told.add(seen.id)
+            message = "the bandit of %s stands still and its variants share the traffic equally: %s"
+            logger.error(message, seen.name, fault)
+        return saved
+
+    def _is_due(self, experiment: UUID, bandit: Bandit, now: datetime) -> bool:
+        looked = max(self._looked.get(experiment, bandit.epoch_opened_at), bandit.epoch_opened_at)
+        return now - looked >= epochs.EVERY
+
+    async def _try(self, project: ProjectId, experiment: UUID) -> bool:
+        """What is wrong with one of them is no reason to stop the others. False where the store
+        was too slow, or away: the next time less is counted at once."""
         try:
             await self._look(project, experiment)
         except Unavailable:
-            self._changed.add(experiment)
-            raise
+            self._portions[experiment] = self._portions.get(experiment, 1.0) / 4
+            return False
         except Exception:
             logger.exception("the bandit %s could not adapt: tried again later", experiment)
+            return True
+        self._changed.discard(experiment)
+        return True
 
     async def _look(self, project: ProjectId, experiment: UUID) -> None:
         for _, observed in (await self._results.looks(project, [experiment])).values():
             design = Design(experiment=observed.experiment, variants=observed.variants)
-            if self._fault(design) is not None:
-                await self.mended(design)
-                continue
+            if await self.mended(design) is not design:
+                continue  # it is another one by now
             tallies = tally(observed)
-            if epochs.is_due(observed, tallies):
+            if self._fault(design) is None and epochs.is_due(observed, tallies):
                 await self._adapt(design, observed, tallies)
 
     async def _adapt(self, design: Design, observed: Observed, tallies: Tallies) -> None:
@@ -173,9 +205,13 @@ class Adapting:
         until = epochs.closed_by(metric, observed.as_of)
         if until is None:
             return {}
-        before = {key: state.counted or _NOBODY for key, state in states.items()}
+        seen, began = design.experiment, design.experiment.started_at or _LONG_AGO
+        nobody = Counted(until=began, sums=Sums(users=0))
+        before = {key: state.counted or nobody for key, state in states.items()}
         since = {key: each.until for key, each in before.items()}
+        until = self._portion(seen.id, min(since.values()), until)
         new = await self._store.closed(since, until, metric)
+        self._portions[seen.id] = min(1.0, 2 * self._portions.get(seen.id, 1.0))
         return {
             key: Counted(
                 until=max(until, each.until),
@@ -183,6 +219,9 @@ class Adapting:
             )
             for key, each in before.items()
         }
+
+    def _portion(self, experiment: UUID, since: datetime, until: datetime) -> datetime:
+        return until - (until - since) * (1 - self._portions.get(experiment, 1.0))
 
     async def _saved(self, design: Design, edit: Edit) -> Design | None:
         seen = design.experiment
@@ -202,21 +241,13 @@ class Adapting:
         variants = await self._designs.variants.by_experiment(*asked)
         return Design(experiment=found, variants=variants.get(experiment.id, ()))
 
-    def _fault(self, design: Design) -> BanditFault | None:
-        """Told of once: what comes after it follows from it."""
-        experiment = design.experiment
+    def _fault(self, design: Design) -> Unbelievable | None:
+        """Raises Outrun."""
         try:
             self._beliefs.of(design)
         except Unbelievable as unbelievable:
-            if experiment.id not in self._told:
-                self._told.add(experiment.id)
-                logger.error(
-                    "the bandit of %s stands still and its variants share the traffic equally: %s",
-                    experiment.name,
-                    unbelievable,
-                )
-            return unbelievable.fault
-        self._told.discard(experiment.id)
+            return unbelievable
+        self._told.discard(design.experiment.id)
         return None
 
 

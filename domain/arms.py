@@ -12,6 +12,7 @@ from domain import weights
 from domain.changes import UNSET, Unset, difference, given, same
 from domain.checks import Checks
 from domain.design import (
+    MAX_ARMS,
     MAX_POSITION,
     MAX_VARIANTS,
     Design,
@@ -183,6 +184,7 @@ def _replaced(
 def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now: datetime) -> Edit:
     """The step from the variants as they were to those of `after`, the weights of `fixed` given."""
     if design.is_running and split(after) != split(design.variants):
+        _check_arms(design, after)
         after = _balanced(after, fixed)
     moved = split(after) != split(design.variants)
     before = {variant.id: variant for variant in design.variants}
@@ -202,6 +204,12 @@ def _edit(design: Design, after: Sequence[Variant], fixed: Collection[UUID], now
         removed=frozenset(before.keys() - {variant.id for variant in after}),
         phase=phase,
     )
+
+
+def _check_arms(design: Design, after: Sequence[Variant]) -> None:
+    active = sum(variant.is_active for variant in after)
+    if design.is_bandit and active > MAX_ARMS:
+        raise InvalidInput(f"a bandit has at most {MAX_ARMS} active variants", ("experiment",))
 
 
 def _balanced(variants: Sequence[Variant], fixed: Collection[UUID]) -> list[Variant]:

@@ -65,10 +65,20 @@ def decide(
     if status is not ExperimentStatus.ACTIVE:
         return AssignmentReason.NOT_RUNNING
     place = bucket_of(running, request.user_id)
-    found = owner(running.ranges, place)
+    found = owner(running.ranges, place) if _takes_part(running, request.user_id) else None
     if found is None:
         return AssignmentReason.NOT_IN_TRAFFIC
     return _enrolled(running, request, found, place, now)
+
+
+def _takes_part(running: Running, user_id: str) -> bool:
+    """Of a bandit's users by a place of their own. By where they stand in its ranges, which move,
+    some who were left out would come back to find themselves in, and not by chance."""
+    experiment = running.experiment
+    if not running.is_bandit:
+        return True
+    seed = f"{experiment.hash_seed}/traffic"
+    return bucket(experiment.hash_algorithm, seed, user_id) < experiment.traffic_allocation
 
 
 def bucket_of(running: Running, user_id: str) -> float:

@@ -16,6 +16,7 @@ from domain.closing import Closing, Closings
 from domain.creation import NewExperiment, build_experiment, check_new
 from domain.design import Design
 from domain.editing import ExperimentUpdate
+from domain.epochs import continued
 from domain.errors import NotFound, VersionConflict
 from domain.experiments import Edit, Experiment, ExperimentKey, ExperimentStore, found
 from domain.ids import ProjectId
@@ -171,7 +172,7 @@ class Authoring:
             edit = decision(design, now=deed.at)
             if edit.is_empty:
                 return seen
-            edit = self._begun(design, edit, deed.at)
+            edit = self._begun(design, await self._continued(design, edit), deed.at)
             closing = await self._closing(seen, edit, deed.at)
             if closing is not None:
                 edit = lifecycle.concluded(edit, closing)
@@ -180,6 +181,15 @@ class Authoring:
             if saved is not None:
                 self._announce(saved)
                 return saved
+
+    async def _continued(self, design: Design, edit: Edit) -> Edit:
+        """What was expected of a bandit's variants in the phase before is still expected."""
+        if edit.phase is None or not design.is_bandit:
+            return edit
+        seen = design.experiment
+        known = await self._experiments.phases_by_experiment(seen.project_id, [seen.id])
+        before = known.get(seen.id, ())
+        return replace(edit, phase=continued(edit.phase, before))
 
     async def _closing(self, seen: Experiment, edit: Edit, at: datetime) -> Closing | None:
         status = edit.changes.status

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from domain.analysis.sums import Sums
 from domain.changes import given
-from domain.design import Design
-from domain.experiments import Edit, Experiment, ExperimentChanges, Phase
+from domain.design import Design, split
+from domain.experiments import Edit, Experiment, ExperimentChanges, ExperimentStatus, Phase
 from domain.sealing import Box, SealFault, Unsealable
 from domain.variants import Variant, VariantChanges
 
@@ -38,6 +38,10 @@ class Unbelievable(Exception):
     def __init__(self, fault: BanditFault, variant: str) -> None:
         super().__init__(f"the state of {variant} is {fault.value.replace('_', ' ')}")
         self.fault = fault
+
+
+class Outrun(Exception):
+    """The states are younger than the experiment: it has to be read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,8 @@ class Beliefs:
         self._box = box
 
     def of(self, design: Design) -> Mapping[UUID, ArmState]:
-        """Of the active variants; raises Unbelievable, of the one with the gravest fault."""
+        """Of the active variants; raises Unbelievable, of the one with the gravest fault, and
+        Outrun."""
         states, faults = {}, []
         for variant in design.active:
             try:
@@ -83,22 +88,31 @@ class Beliefs:
             self.of(design)
         except Unbelievable as unbelievable:
             return unbelievable.fault
+        except Outrun:
+            return None
         return None
 
     def shown(self, experiment: Experiment, variant: Variant) -> ArmState | None:
-        """None where there is none, and where it is not believed."""
+        """None where there is none, and where it is not believed. Who shows it may have read the
+        two at different times."""
         design = Design(experiment=experiment, variants=[variant])
         if not design.is_bandit or design.is_draft or not variant.is_active:
             return None
-        return self._known(design).get(variant.id)
+        try:
+            return self._opened(variant)
+        except Unbelievable:
+            return None
 
     def begun(self, design: Design, edit: Edit, now: datetime) -> Edit:
-        """A phase that people open. Newcomers make all weights equal: nothing is known of them."""
+        """A phase that people open. Newcomers make all weights equal: nothing is known of them.
+        So does what is not believed, which stays as it is until the experiment is resumed."""
         if edit.phase is None or not design.is_bandit:
             return edit
         active = [variant for variant in _after(design, edit) if variant.is_active]
-        weights = _weights(design, edit.phase, active)
         known = self._known(design)
+        if not known and edit.changes.status is not ExperimentStatus.ACTIVE:
+            return _shared(edit, active)
+        weights = _weights(design, edit.phase, active) if known else _even(active)
         begun = ArmState(
             alpha=1.0,
             beta=1.0,
@@ -138,20 +152,29 @@ class Beliefs:
         )
 
     def _known(self, design: Design) -> Mapping[UUID, ArmState]:
+        """Nothing where it is not believed; whoever was outrun will not be heard."""
         try:
             return self.of(design)
-        except Unbelievable:
+        except (Unbelievable, Outrun):
             return {}
 
     def _state(self, design: Design, variant: Variant) -> ArmState:
+        state = self._opened(variant)
+        if state.revision < design.experiment.phase:
+            raise Unbelievable(BanditFault.STALE, variant.name)
+        if state.revision > design.experiment.phase:
+            raise Outrun
+        return state
+
+    def _opened(self, variant: Variant) -> ArmState:
         if variant.algorithm_state is None:
             raise Unbelievable(BanditFault.MISSING, variant.name)
         try:
             state = _read(json.loads(self._box.open(variant.algorithm_state, variant.id)))
         except Unsealable as unsealable:
             raise Unbelievable(_OF_SEAL[unsealable.fault], variant.name) from None
-        if state.revision != design.experiment.phase:
-            raise Unbelievable(BanditFault.STALE, variant.name)
+        except (ValueError, KeyError, TypeError, ArithmeticError):  # sealed by another version
+            raise Unbelievable(BanditFault.TAMPERED, variant.name) from None
         if state.weight != variant.traffic_weight:
             raise Unbelievable(BanditFault.MISMATCHED, variant.name)
         return state
@@ -162,17 +185,14 @@ class Beliefs:
 
 def shared_equally(design: Design, now: datetime) -> Edit:
     """What was sealed is left as it is, for people to look into."""
-    share = 1 / len(design.active)
-    phase = design.next_phase(now, weights={variant.name: share for variant in design.active})
-    return Edit(
-        changes=ExperimentChanges(phase=phase.number),
-        changed={variant.id: VariantChanges(traffic_weight=share) for variant in design.active},
-        phase=phase,
-    )
+    phase = design.next_phase(now)
+    return _shared(Edit(changes=ExperimentChanges(phase=phase.number), phase=phase), design.active)
 
 
-def is_shared_equally(design: Design) -> bool:
-    return {variant.traffic_weight for variant in design.active} == {1 / len(design.active)}
+def is_shared_equally(design: Design, phase: Phase | None) -> bool:
+    """And was promised to be."""
+    even = dict(zip([each.name for each in design.active], _even(design.active), strict=True))
+    return split(design.variants) == even and phase is not None and phase.weights == even
 
 
 def applied(design: Design, edit: Edit) -> Sequence[Variant]:
@@ -183,6 +203,24 @@ def applied(design: Design, edit: Edit) -> Sequence[Variant]:
     ]
 
 
+def _shared(edit: Edit, active: Sequence[Variant]) -> Edit:
+    changed = dict(edit.changed)
+    weights = dict(zip([variant.id for variant in active], _even(active), strict=True))
+    for key, weight in weights.items():
+        changed[key] = replace(changed.get(key, VariantChanges()), traffic_weight=weight)
+    return replace(
+        edit,
+        added=[replace(new, **given(changed.pop(new.id))) for new in edit.added],
+        changed=changed,
+        phase=edit.phase
+        and replace(edit.phase, weights={each.name: weights[each.id] for each in active}),
+    )
+
+
+def _even(active: Sequence[Variant]) -> list[float]:
+    return [1 / len(active)] * len(active)
+
+
 def _after(design: Design, edit: Edit) -> Sequence[Variant]:
     kept = [variant for variant in applied(design, edit) if variant.id not in edit.removed]
     return [*kept, *edit.added]
@@ -191,7 +229,7 @@ def _after(design: Design, edit: Edit) -> Sequence[Variant]:
 def _weights(design: Design, phase: Phase, active: Sequence[Variant]) -> list[float]:
     before = {variant.id for variant in design.active}
     if design.is_draft or any(variant.id not in before for variant in active):
-        return [1 / len(active)] * len(active)
+        return _even(active)
     given_by_people: dict[str, float] = dict(phase.weights)
     return [given_by_people[variant.name] for variant in active]
 

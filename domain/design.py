@@ -13,6 +13,7 @@ from domain.ids import new_id
 from domain.variants import NewVariant, Variant
 
 MAX_VARIANTS = 100
+MAX_ARMS = 10  # of a bandit: the least share of each is then 0.05, which its estimates need
 MAX_POSITION = 10_000
 
 

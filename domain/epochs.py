@@ -2,7 +2,7 @@
 are expected while it lasts. An epoch is a phase."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,14 @@ from domain.analysis.normal_effect import Normal
 from domain.analysis.observed import Observed
 from domain.analysis.sums import Sums
 from domain.analysis.tallies import Tallies
+from domain.experiments import Phase
 from domain.metrics import MetricAggregation, MetricDefinition
 
 EVERY = timedelta(minutes=1)
 FEWEST_USERS = 100
 LEAST_GROWTH = 0.01  # of all users so far: the number of epochs grows as their logarithm
 LEAST_MOVE = 0.01
+GRACE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,16 @@ def plug_ins(observed: Observed, tallies: Tallies) -> dict[str, Any]:
     }
 
 
+def continued(phase: Phase, before: Sequence[Phase]) -> Phase:
+    return replace(phase, plug_ins=before[-1].plug_ins) if before else phase
+
+
 def closed_by(metric: MetricDefinition, now: datetime) -> datetime | None:
-    """Users who were assigned until then have had their window; None where there is none."""
-    return None if metric.window_hours is None else now - timedelta(hours=metric.window_hours)
+    """Users who were assigned until then have had their window, and what they did in it is stored;
+    None where there is none."""
+    if metric.window_hours is None:
+        return None
+    return now - timedelta(hours=metric.window_hours) - GRACE
 
 
 def totals(observed: Observed, tallies: Tallies) -> Mapping[UUID, Sums]:

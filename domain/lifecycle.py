@@ -10,7 +10,7 @@ from domain import weights
 from domain.changes import UNSET
 from domain.checks import Checks
 from domain.closing import Closing
-from domain.design import Design
+from domain.design import MAX_ARMS, Design
 from domain.errors import DomainError, ErrorCode, NotFound
 from domain.experiments import Edit, Experiment, ExperimentChanges, ExperimentStatus
 from domain.variants import VariantChanges
@@ -131,6 +131,8 @@ def _check_ready(design: Design) -> None:
     active = design.active
     if len(active) < 2:
         checks.refuse(place, f"needs at least two active variants to start, it has {len(active)}")
+    if design.is_bandit and len(active) > MAX_ARMS:
+        checks.refuse(place, f"a bandit has at most {MAX_ARMS} active variants, not {len(active)}")
     controls = sum(variant.is_control for variant in active)
     if controls != 1:
         checks.refuse(place, f"exactly one active variant must be the control, {controls} are")

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.bucketing import BucketRange, ranges
 from domain.design import Design
 from domain.errors import Unavailable
-from domain.experiments import Experiment, ExperimentKey
+from domain.experiments import AllocationMode, Experiment, ExperimentKey
 from domain.ids import ProjectId
 from domain.metrics import MetricDefinition
 from domain.variants import Variant, VariantStore
@@ -32,6 +32,10 @@ class Running:
     variants: Mapping[UUID, Variant]
     ranges: Sequence[BucketRange]
     definitions: Sequence[MetricDefinition]
+
+    @property
+    def is_bandit(self) -> bool:
+        return self.experiment.allocation is AllocationMode.THOMPSON
 
     def named(self, variant: str) -> Variant | None:
         return next((known for known in self.variants.values() if known.name == variant), None)
@@ -208,11 +212,13 @@ def _heard(check: "asyncio.Task[None]") -> None:
 
 
 def _running(design: Design, definitions: Sequence[MetricDefinition]) -> Running:
+    """A bandit's ranges are whole: who takes part is found out apart."""
     shares = [(each.id, each.traffic_weight) for each in design.active]
+    coverage = 1.0 if design.is_bandit else design.experiment.traffic_allocation
     return Running(
         experiment=design.experiment,
         variants={each.id: each for each in design.variants},
-        ranges=ranges(shares, design.experiment.traffic_allocation),
+        ranges=ranges(shares, coverage),
         definitions=definitions,
     )
 

@@ -10,6 +10,7 @@ from domain.analysis.intervals import Interval as DomainInterval
 from domain.analysis.intervals import wilson_interval
 from domain.bandits import ArmState
 from domain.elements import ElementVariant as DomainElementVariant
+from domain.experiments import AllocationMode
 from domain.experiments import Experiment as DomainExperiment
 from domain.paging import Owner
 from graphql_api.context import Info
@@ -71,7 +72,7 @@ class Variant(View, Node):
         tally = await info.context.loaders.tally.load(parent.id)
         return tally.conversions if tally else parent.conversions
 
-    @strawberry.field(description="Their share.")
+    @strawberry.field(description="Their share, as counted; of a bandit see its results.")
     async def conversion_rate(parent: strawberry.Parent[domain.Variant], info: Info) -> float:
         tally = await info.context.loaders.tally.load(parent.id)
         return tally.rate if tally else parent.conversion_rate
@@ -84,7 +85,7 @@ class Variant(View, Node):
     @strawberry.field(
         graphql_type=Interval | None,
         description="Of the conversion rate, at the experiment's level; describes this variant "
-        "alone. Null without users.",
+        "alone. Null without users, and of a bandit: see its results.",
     )
     async def confidence_interval(
         parent: strawberry.Parent[domain.Variant], info: Info
@@ -92,6 +93,8 @@ class Variant(View, Node):
         loaders = info.context.loaders
         tally = await loaders.tally.load(parent.id)
         experiment = await loaders.experiment.load(parent.experiment_id)
+        if experiment is not None and experiment.allocation is AllocationMode.THOMPSON:
+            return None  # the plain rate that it describes is biased there
         alpha = experiment.alpha if experiment else _ALPHA
         if tally is not None:
             return wilson_interval(tally.conversions, tally.users, alpha)

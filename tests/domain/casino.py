@@ -35,6 +35,7 @@ class FakeBandits:
     saved: list[Edit] = field(default_factory=list)
     overtake: Design | None = None
     is_away: bool = False
+    longest: timedelta | None = None
 
     async def active(self) -> Mapping[UUID, Bandit]:
         await checkpoint()
@@ -53,6 +54,8 @@ class FakeBandits:
         self, since: Mapping[UUID, datetime], until: datetime, metric: MetricDefinition
     ) -> Mapping[UUID, Sums]:
         await checkpoint()
+        if self.longest is not None and until - min(since.values()) > self.longest:
+            raise Unavailable
         self.asked.append((since, until))
         return self.windows
 

@@ -19,7 +19,7 @@ WINS = (40, 400), (80, 400)
 LEVEL = (40, 400), (40, 400)
 LEARNED = pytest.approx([0.05, 0.95], abs=0.001)
 EVEN = [0.5, 0.5]
-AWAY = timedelta(hours=24)
+CLOSED = timedelta(hours=24, minutes=5)
 
 
 @pytest.fixture
@@ -229,13 +229,14 @@ async def test_with_a_window_only_users_whose_window_has_closed_count(casino: Ca
     metric = make_metric_definition(aggregation=MetricAggregation.BINARY, window_hours=24.0)
     experiment = casino.started(metric)
     a, b = casino.memory.of(experiment.id)
+    casino.now += timedelta(days=2)
     casino.store.windows = {a.id: converted(40, 400), b.id: converted(80, 400)}
     casino.sees(experiment, (0, 900), (0, 900))
 
     assert await casino.adapts(experiment) == LEARNED
 
     since, until = casino.store.asked[0]
-    assert (set(since), until) == ({a.id, b.id}, casino.now - AWAY)
+    assert (set(since), until) == ({a.id, b.id}, casino.now - CLOSED)
     states = casino.states(experiment)
     assert [(state.alpha, state.beta) for state in states] == [(41, 361), (81, 321)]
 
@@ -244,10 +245,11 @@ async def test_what_was_counted_once_is_not_counted_again(casino: Casino) -> Non
     metric = make_metric_definition(aggregation=MetricAggregation.BINARY, window_hours=24.0)
     experiment = casino.started(metric)
     a, b = casino.memory.of(experiment.id)
+    casino.now += timedelta(days=2)
     casino.store.windows = {a.id: converted(40, 400), b.id: converted(80, 400)}
     casino.sees(experiment, (0, 900), (0, 900))
     await casino.adapts(experiment)
-    counted_until = casino.now - AWAY
+    counted_until = casino.now - CLOSED
     casino.sees(experiment, (0, 100), (0, 100))
     casino.store.windows = {b.id: converted(1, 10)}
 
@@ -260,3 +262,67 @@ async def test_what_was_counted_once_is_not_counted_again(casino: Casino) -> Non
         (82, 330),
     ]
     assert casino.memory.experiments[experiment.id].phase == 2
+
+
+async def test_what_takes_too_long_to_count_is_counted_in_portions(casino: Casino) -> None:
+    metric = make_metric_definition(aggregation=MetricAggregation.BINARY, window_hours=24.0)
+    slow, other = casino.started(metric, name="slow"), casino.started(name="other")
+    casino.now += timedelta(days=9)
+    for experiment in (slow, other):
+        casino.sees(experiment, *WINS)
+    casino.store.longest = timedelta(days=5)
+    with pytest.raises(Unavailable):
+        await casino.adapts(slow, other)
+    assert casino.memory.experiments[other.id].phase == 2
+
+    for _ in range(8):
+        await casino.adapts(slow)
+
+    assert casino.store.asked[-1][1] == casino.now - CLOSED
+    assert {state.counted.until for state in casino.states(slow) if state.counted} == {
+        casino.now - CLOSED
+    }
+
+
+async def test_what_moved_between_two_reads_is_read_again(casino: Casino) -> None:
+    experiment = casino.started()
+    casino.sees(experiment, *WINS)
+    await casino.adapts(experiment)
+    current = casino.design(experiment)
+    torn = replace(current, experiment=experiment)
+
+    mended = await casino.adapting.mended(torn)
+
+    assert mended == current
+    assert len(casino.store.saved) == 1
+
+
+async def test_equal_weights_that_the_phase_did_not_promise_are_a_new_phase(
+    casino: Casino, caplog: pytest.LogCaptureFixture
+) -> None:
+    experiment = casino.started()
+    casino.sees(experiment, *WINS)
+    await casino.adapts(experiment)
+    design = casino.design(experiment)
+    even = [replace(variant, traffic_weight=0.5) for variant in design.variants]
+    casino.memory.put(design.experiment, even)
+
+    mended = await casino.adapting.mended(casino.design(experiment))
+
+    assert (mended.experiment.phase, casino.memory.phases[experiment.id][-1].weights) == (
+        3,
+        {"a": 0.5, "b": 0.5},
+    )
+    before, after = casino.memory.phases[experiment.id][-2:]
+    assert before.plug_ins == after.plug_ins != {}
+    assert len(caplog.records) == 1
+
+
+async def test_without_new_weights_it_is_looked_at_once_a_minute(casino: Casino) -> None:
+    experiment = casino.started()
+    casino.sees(experiment, *LEVEL)
+
+    for _ in range(30):
+        await casino.adapts(experiment, after=1 / 10)
+
+    assert casino.sums.looks == 3

@@ -9,10 +9,17 @@ import pytest
 from domain import arms, editing, lifecycle
 from domain.analysis.sums import Sums
 from domain.arms import VariantUpdate
-from domain.bandits import BanditFault, Beliefs, Counted, is_shared_equally, shared_equally
+from domain.bandits import (
+    BanditFault,
+    Beliefs,
+    Counted,
+    Outrun,
+    is_shared_equally,
+    shared_equally,
+)
 from domain.design import Design
 from domain.editing import ExperimentUpdate
-from domain.errors import InvalidInput
+from domain.errors import Invalid, InvalidInput
 from domain.experiments import Edit
 from domain.variants import NewVariant
 from tests.domain.designs import applied, weights
@@ -28,7 +35,7 @@ from tests.domain.gambling import (
     variant_of,
     with_arm,
 )
-from tests.factories import NOON, make_design
+from tests.factories import NOON, make_design, make_phase
 from tests.fake_box import FakeBox
 
 
@@ -206,17 +213,57 @@ def test_traffic_that_is_shared_equally_is_a_phase_and_leaves_the_seals_as_they_
     assert [one.algorithm_state for one in after.variants] == [
         one.algorithm_state for one in design.variants
     ]
-    assert (is_shared_equally(design), is_shared_equally(after)) == (False, True)
+    before = make_phase(weights={"a": 0.2, "b": 0.8})
+    assert is_shared_equally(after, edit.phase)
+    assert not is_shared_equally(design, edit.phase)
+    assert not is_shared_equally(after, before)
 
 
 def test_resumed_it_begins_again_from_what_is_equal() -> None:
-    design = changed(started(), "a", algorithm_state=b"?")
+    design = changed(learned(started(), a=0.2, b=0.8), "a", traffic_weight=0.99)
     paused = stepped(design, lifecycle.pause)
 
     resumed = stepped(paused, lifecycle.resume)
 
     assert BELIEFS.fault(resumed) is None
     assert weights(resumed) == {"a": 0.5, "b": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("step", "given"),
+    [
+        (editing.update, ExperimentUpdate(traffic_allocation=0.5)),
+        (arms.add, [NewVariant(name="d")]),
+        (arms.deactivate, None),
+    ],
+)
+def test_no_other_edit_makes_it_believed_again(step: Any, given: Any) -> None:
+    design = changed(learned(started("a", "b", "c"), a=0.2, b=0.3, c=0.5), "a", traffic_weight=0.9)
+    target = [variant_of(design, "c")] if given is None else [given]
+
+    after = stepped(design, step, *target)
+
+    assert BELIEFS.fault(after) is not None
+    assert len(set(weights(after).values())) == 1
+    kept = [one.algorithm_state for one in after.variants if one.name in "abc"]
+    assert kept == [one.algorithm_state for one in design.variants]
+
+
+def test_states_that_are_younger_than_the_experiment_are_no_fault() -> None:
+    design = learned(started(), a=0.2, b=0.8)
+    earlier = replace(design, experiment=replace(design.experiment, phase=0))
+
+    assert BELIEFS.fault(earlier) is None
+    with pytest.raises(Outrun):
+        BELIEFS.of(earlier)
+
+
+def test_what_another_version_sealed_is_not_believed() -> None:
+    design = started()
+    variant = variant_of(design, "a")
+    strange = FakeBox().seal(b'{"alpha": 1}', variant.id)
+
+    assert BELIEFS.fault(changed(design, "a", algorithm_state=strange)) is BanditFault.TAMPERED
 
 
 def test_what_is_shown_is_what_is_believed() -> None:
@@ -229,3 +276,12 @@ def test_what_is_shown_is_what_is_believed() -> None:
     assert (shown.weight, shown.alpha) == (0.8, 8.0)
     assert BELIEFS.shown(design.experiment, replace(a, algorithm_state=b"?")) is None
     assert BELIEFS.shown(draft().experiment, draft().variants[0]) is None
+
+
+def test_more_than_ten_arms_would_leave_too_little_for_each() -> None:
+    many = [f"arm-{place}" for place in range(11)]
+
+    with pytest.raises(Invalid, match="a bandit has at most 10 active variants, not 11"):
+        lifecycle.start(draft(*many), now=LATER)
+    with pytest.raises(InvalidInput, match="a bandit has at most 10 active variants"):
+        with_arm(started(*many[:10]), "one more")

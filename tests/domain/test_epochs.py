@@ -143,8 +143,8 @@ def test_without_metrics_conversions_are_expected_and_of_ratios_nothing_is() -> 
     assert set(epochs.plug_ins(with_ratio, tally(with_ratio))) == {str(RATE.id)}
 
 
-def test_a_window_closes_after_its_hours() -> None:
+def test_a_window_closes_after_its_hours_and_a_little_for_what_is_late() -> None:
     windowed = replace(RATE, window_hours=36.0)
 
-    assert epochs.closed_by(windowed, NOON) == NOON - timedelta(hours=36)
+    assert epochs.closed_by(windowed, NOON) == NOON - timedelta(hours=36, minutes=5)
     assert epochs.closed_by(RATE, NOON) is None
