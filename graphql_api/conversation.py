@@ -116,25 +116,25 @@ class Conversation:
         try:
             asked = self._streams.operations.found(asked, self._caller, self._address)
         except (NotPersisted, Throttled) as refusal:
-            return await self._outbox.refuse(id, turned_away(refusal).errors)
+            return await self._outbox.refuse(id, turned_away(refusal, asked).errors)
         letter = Letter(self._outbox, id, on_end=lambda: self._forget(id))
         self._sizes[id] = size
         kind = self._streams.operations.kind(asked)
         if kind is Kind.SUBSCRIPTION:
             return self._follow(id, asked, letter)
-        task = asyncio.create_task(self._answer(asked, letter))
+        task = asyncio.create_task(self._answer(id, asked, letter, kind))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        is_change = kind is Kind.MUTATION  # which is not left half way
-        self._operations[id] = letter.recall if is_change else _both(letter.recall, task.cancel)
+        self._operations[id] = _both(letter.recall, task.cancel)
         return None
 
     def _excess(self, size: int) -> str | None:
         most = self._streams.bounds.max_operations
         if len(self._operations) >= most:
             return f"a connection may have {most} operations at once"
-        if sum(self._sizes.values()) + size > _MOST_TEXT:
-            return f"what a connection asks for at once may have {_MOST_TEXT} characters"
+        most_text = max(_MOST_TEXT, self._streams.bounds.max_message)
+        if sum(self._sizes.values()) + size > most_text:
+            return f"what a connection asks for at once may have {most_text} characters"
         return None
 
     def _forget(self, id: str) -> EndOperation | None:
@@ -145,19 +145,21 @@ class Conversation:
         leave = self._streams.channels.join(asked, self._caller, self._address, letter)
         self._operations[id] = _both(letter.recall, leave)
 
-    async def _answer(self, asked: Asked, letter: Letter) -> None:
+    async def _answer(self, id: str, asked: Asked, letter: Letter, kind: Kind | None) -> None:
         """Of answers that wait to be read there are never more than a few."""
         async with self._turns:
-            if letter.is_recalled:
-                return
-            request_id.set(uuid4().hex)
-            context = self._streams.make_context(self._caller, self._address)
-            try:
-                answer = await self._streams.operations.run(asked, context, _SINGLE)
-                letter.answer(answer)
-            except Exception as error:
-                letter.error([unforeseen(error)])
+            if kind is Kind.MUTATION and id in self._operations:
+                self._operations[id] = letter.recall  # what has begun is not left half way
+            await self._run(asked, letter)
             await letter.sent.wait()
+
+    async def _run(self, asked: Asked, letter: Letter) -> None:
+        request_id.set(uuid4().hex)
+        context = self._streams.make_context(self._caller, self._address)
+        try:
+            letter.answer(await self._streams.operations.run(asked, context, _SINGLE))
+        except Exception as error:
+            letter.error([unforeseen(error)])
 
     def _end(self, id: str) -> None:
         end = self._forget(id)

@@ -19,7 +19,7 @@ from graphql_api.metrics import Page, Pool, Sources, metrics_page
 from graphql_api.observation import Observation
 from graphql_api.observing import Audience
 from graphql_api.origins import address_of
-from graphql_api.payloads import Outdated
+from graphql_api.payloads import MOST_OUTDATED, Outdated
 from graphql_api.persisted import Persisted, read_manifest
 from graphql_api.places import Places
 from graphql_api.schema import schema
@@ -47,7 +47,7 @@ class Endpoints:
         self._settings, self._observed = settings, observed
         self._live = services.live
         self.vigil = Vigil(services.authentication)
-        self.outdated = Outdated()
+        self.outdated = Outdated(max(MOST_OUTDATED, 4 * settings.max_value))
         self.audience = Audience(observed.measures, edge)
         self.channels = Channels(
             operations,

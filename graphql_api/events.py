@@ -1,7 +1,7 @@
 """GraphQL over server-sent events, in distinct connections: one stream for one operation."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
@@ -84,6 +84,10 @@ def _abort(request: Request) -> Callable[[], object]:
     return abort
 
 
+def _event(payload: Payload, tail: bytes) -> Sequence[bytes | memoryview]:
+    return pieces(b"event: next\ndata: ", *opened(payload, tail), b"\n\n")
+
+
 class _EventStream(StreamingResponse):
     def __init__(self, letter: "EventLetter", while_open: ExitStack) -> None:
         super().__init__(letter.chunks(), headers=_HEADERS, media_type=MEDIA_TYPE)
@@ -151,8 +155,7 @@ class EventLetter:
             self._filled.clear()
             self._under_way, self._value = self._value, None
             if self._under_way is not None:
-                value = opened(self._under_way, self._tail)
-                for piece in pieces(b"event: next\ndata: ", *value, b"\n\n"):
+                for piece in _event(self._under_way, self._tail):
                     yield piece
                 self._under_way = None
         yield self._ending

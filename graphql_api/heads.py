@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from graphql_api.bounds import Bounds
 from graphql_api.origins import network_of
@@ -59,6 +59,10 @@ class Http(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        before: RequestResponseCycle | None = self.cycle
+        if before is not None and not before.response_complete:
+            self.send_400_response("an upgrade has to wait for the answers before it")
+            return
         self._part()  # it is counted as what it is from now on
         super().handle_websocket_upgrade()
 

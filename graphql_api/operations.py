@@ -100,8 +100,10 @@ class Operations:
                         allowed_operation_types=allowed,
                     )
         except CannotGetOperationTypeError as refusal:
+            context.fine(asked.query)
             return _refused(HTTPStatus.BAD_REQUEST, refusal.as_http_error_reason())
         except InvalidOperationTypeError as refusal:
+            context.fine(asked.query)
             return _refused(*_misplaced(refusal.operation_type))
         except TimeoutError:
             message = f"the operation took longer than {seconds} s"
@@ -140,13 +142,15 @@ def cost_shown(fields: int, balance: Balance) -> dict[str, dict[str, int | None]
     return {"cost": {"requested": balance.charged, "actual": fields, "remaining": remaining}}
 
 
-def turned_away(refusal: NotPersisted | Throttled) -> Answer:
+def turned_away(refusal: NotPersisted | Throttled, asked: Asked) -> Answer:
     if isinstance(refusal, NotPersisted):
         code, retry_after = refusal.code, None
     else:
         code, retry_after = FaultCode.RATE_LIMITED, refusal.retry_after
-    errors = [fault(code, str(refusal))]
-    return Answer(body={"errors": errors}, is_request_error=True, retry_after=retry_after)
+    body: dict[str, Any] = {"errors": [fault(code, str(refusal))]}
+    if asked.shows_cost:
+        body["extensions"] = cost_shown(0, UNCHARGED)
+    return Answer(body=body, is_request_error=True, retry_after=retry_after)
 
 
 def _fields(value: object) -> int:

@@ -68,6 +68,11 @@ class Letter:
         self._value = self._ending = None
         self.sent.set()
 
+    @property
+    def is_over(self) -> bool:
+        """No value comes any more; its end is still to be sent."""
+        return self._ending is not None
+
     def held(self) -> Iterator[Payload]:
         if self._value is not None:
             yield self._value
@@ -159,10 +164,13 @@ class Outbox:
         self._filled.set()
 
     async def _deliver(self, letter: Letter) -> None:
+        """One value, and then others have their turn, unless its end is there as well."""
         del self._letters[letter]
         while (frame := letter.frame()) is not None:
             self._under_way = frame.payload
             await self._send(frame)
+            if not letter.is_over:
+                break
         self._under_way = _NOTHING
 
     def _has_room_for(self, word: bytes) -> bool:

@@ -21,6 +21,7 @@ SECURITY = {  # unless the answer has its own
     "x-frame-options": "DENY",
 }
 
+_SOON = "5"  # seconds
 _STATUS_OF = {
     FaultCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     FaultCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
@@ -56,6 +57,8 @@ def refused(status: int, code: FaultCode, message: str) -> Response:
     response = _response(JSON, status, {"errors": [fault(code, message)]})
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = _SOON
     return response
 
 

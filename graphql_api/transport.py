@@ -69,7 +69,7 @@ class GraphQLEndpoint:
             found = self._operations.found(asked, request.state.caller, address_of(request))
             return await self._answer(found, request, media_types)
         except (NotPersisted, Throttled) as refusal:
-            return answered(_without_streams(media_types), turned_away(refusal))
+            return answered(_without_streams(media_types), turned_away(refusal, asked))
 
     async def _answer(self, asked: Asked, request: Request, media_types: Sequence[str]) -> Response:
         kind = self._operations.kind(asked)

@@ -56,11 +56,11 @@ class WebSocketEndpoint:
 
     async def _admit(self, websocket: WebSocket, socket: "_Socket") -> None:
         try:
-            await self._check_origin(websocket)
             with (
                 self._streams.connections.entered(address_of(websocket), socket.stop),
                 self._streams.outdated.watched(socket),
             ):
+                await self._check_origin(websocket)
                 await socket.run()
         except Forbidden as fault:
             socket.status = HTTPStatus.FORBIDDEN

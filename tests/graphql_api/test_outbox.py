@@ -139,7 +139,7 @@ async def test_who_reads_slowly_gets_the_latest_of_each_operation(peer: Peer) ->
     async with asyncio.timeout(10):
         await running
 
-    assert peer.heard == [value(0), value(99), value(99, "2")]
+    assert peer.heard == [value(0), value(99, "2"), value(99)]
 
 
 async def test_words_are_bounded_and_whoever_says_more_waits(peer: Peer) -> None:
@@ -238,3 +238,23 @@ async def test_it_goes_on_until_it_is_closed(peer: Peer) -> None:
         await running
 
     assert peer.heard == [value(0), value(1), value(2)]
+
+
+async def test_one_that_never_ends_keeps_nobody_else_from_their_turn(peer: Peer) -> None:
+    busy = peer.letter()
+
+    async def hear(frame: Frame) -> None:
+        peer.heard.append(json.loads(b"".join(frame.parts)))
+        if len(peer.heard) < 100:
+            busy.next(payload(len(peer.heard)))
+
+    peer.outbox = Outbox(hear, peer.outdated)
+    busy = peer.letter()
+    busy.next(payload(0))
+    await peer.outbox.say(b'{"type":"pong"}')
+    peer.letter("2").next(payload(7))
+
+    await peer.hears_all()
+
+    assert {"type": "pong"} in peer.heard[:3]
+    assert value(7, "2") in peer.heard[:3]

@@ -1,9 +1,12 @@
 """What is sent to many is kept once, and little of what is outdated."""
 
+import asyncio
+import socket
 from collections.abc import Collection
 from contextlib import ExitStack
 
 from graphql_api.payloads import Outdated, Payload, pieces
+from graphql_api.reset import reset
 
 LARGE = 2**16
 
@@ -90,3 +93,17 @@ def test_a_single_one_may_be_as_large_as_it_is() -> None:
 
     assert len(reader.payloads) == 1
     assert outdated.size == 200
+
+
+async def test_a_connection_that_is_gone_already_can_be_reset() -> None:
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
+    theirs.close()
+    transport.abort()
+    await asyncio.sleep(0.01)
+
+    for _ in range(2):
+        reset(transport)
+
+    assert transport.is_closing()

@@ -161,3 +161,10 @@ async def test_of_2001_documents_the_first_is_forgotten(graph: Graph) -> None:
 
     assert codes(first) == NOT_FOUND
     assert codes(second) == ["GRAPHQL_VALIDATION_FAILED"]
+
+
+async def test_what_is_not_known_costs_nothing_and_says_so(graph: Graph) -> None:
+    unknown = await post(graph, named(TEXT), **{"X-GraphQL-Cost": "1"})
+
+    assert codes(unknown) == NOT_FOUND
+    assert unknown.json()["extensions"]["cost"] == {"requested": 0, "actual": 0, "remaining": None}

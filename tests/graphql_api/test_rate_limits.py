@@ -185,3 +185,12 @@ async def test_the_rates_are_settings(app: Starlette, database_url: str) -> None
 
     assert of_the_key == {"rateLimit": {"limit": 7}}
     assert of_the_address == {"rateLimit": {"limit": 5}}
+
+
+async def test_what_could_not_be_run_is_paid_for_too(tight: Bounded) -> None:
+    for name in ("nobody", "knows"):
+        refused = await post(tight, {"query": "{ __typename }", "operationName": name})
+        assert refused.status_code == 400
+
+    spent = (await tight("{ rateLimit { remaining } }"))["rateLimit"]["remaining"]
+    assert spent < 10 - 2 - 1

@@ -241,3 +241,24 @@ async def test_who_reads_at_once_and_then_rests_stays(slow: Running) -> None:
             await asyncio.sleep(1.5)
 
         assert len(slow.endpoints.http_places) == 1
+
+
+async def test_an_upgrade_waits_for_the_answers_before_it(slow: Running) -> None:
+    stream = (
+        b"GET /graphql?query=subscription%7BexperimentChanged(experiment:%7Bname:%22checkout%22%7D)"
+        b"%7Bid%7D%7D HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n"
+        b"Authorization: Bearer " + SERVER_KEY.encode() + b"\r\n\r\n"
+    )
+    upgrade = (
+        b"GET /graphql HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+    )
+    async with client(slow) as both:
+        await both.say(stream + upgrade)
+        heard = b""
+        while more := await both.read():
+            heard += more
+
+    assert b"400 Bad Request" in heard
+    assert b"101 Switching" not in heard
