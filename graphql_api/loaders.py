@@ -25,6 +25,7 @@ from graphql_api.batches import Batches, Loader
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+Result = TypeVar("Result")
 Item = TypeVar("Item", bound=Identified)
 Filter = TypeVar("Filter", bound=Hashable)
 
@@ -94,6 +95,15 @@ class _RootLists:
         )
 
 
+class _People:
+    def __init__(self, batches: Batches, stores: Stores, project: ProjectId) -> None:
+        one, many = batches.one, batches.many
+        self.user = one("user", partial(stores.people.by_ids, project))
+        self.members = many("members", partial(_own, stores.people.members, project))
+        self.api_key = one("api_key", partial(stores.keys.by_ids, project))
+        self.keys = many("keys", partial(_own, stores.keys.of_project, project))
+
+
 class _Elements:
     """What hangs on elements of a page, and how the variants do that are shown there."""
 
@@ -132,43 +142,38 @@ class Loaders:
         self, batches: Batches, stores: Stores, results: Results, project: ProjectId
     ) -> None:
         one, many = batches.one, batches.many
-        self.results = one("results", partial(results.present, project))
-        self.results_at = partial(results.as_of, project)
         experiments, variants = stores.experiments, stores.variants
-        self.experiment = one("experiment", partial(experiments.by_ids, project))
-        self.experiment_by_name = one("experiment_by_name", partial(experiments.by_names, project))
-        self.phases_by_experiment = many(
-            "phases", partial(experiments.phases_by_experiment, project)
-        )
-        self.variant = one("variant", partial(variants.by_ids, project))
-        self.variants_by_experiment = many(
-            "variants_by_experiment", partial(variants.by_experiment, project)
-        )
-        self.elements, self.funnels = (
-            _Elements(batches, stores, project),
-            _Funnels(batches, stores.funnels, project),
-        )
-        self.tally = one("tally", partial(stores.tallies.by_variants, project))
-        self.assignment = one("assignment", partial(stores.assignments.by_ids, project))
+
+        def own(read: Callable[..., Result]) -> Callable[..., Result]:
+            return partial(read, project)
+
+        self.results = one("results", own(results.present))
+        self.results_at = own(results.as_of)
+        self.experiment = one("experiment", own(experiments.by_ids))
+        self.experiment_by_name = one("experiment_by_name", own(experiments.by_names))
+        self.phases_by_experiment = many("phases", own(experiments.phases_by_experiment))
+        self.variant = one("variant", own(variants.by_ids))
+        self.variants_by_experiment = many("variants_by_experiment", own(variants.by_experiment))
+        self.elements = _Elements(batches, stores, project)
+        self.funnels = _Funnels(batches, stores.funnels, project)
+        self.tally = one("tally", own(stores.tallies.by_variants))
+        self.assignment = one("assignment", own(stores.assignments.by_ids))
         self.assignments: Pages[Assignment, AssignmentFilter] = Pages(
             batches, "assignments", stores.assignments, project
         )
-        self.metric = one("metric", partial(stores.metrics.by_ids, project))
+        self.metric = one("metric", own(stores.metrics.by_ids))
         self.metrics: Pages[Metric, MetricFilter] = Pages(
             batches, "metrics", stores.metrics, project
         )
         self.definitions_by_experiment = many(
-            "definitions_by_experiment", partial(stores.metrics.definitions_by_experiment, project)
+            "definitions_by_experiment", own(stores.metrics.definitions_by_experiment)
         )
-        self.project = one("project", partial(stores.projects.by_ids, project))
+        self.project = one("project", own(stores.projects.by_ids))
         self.experiments_of_project = one(
-            "experiments_of_project", partial(stores.projects.experiment_counts, project)
+            "experiments_of_project", own(stores.projects.experiment_counts)
         )
-        self.user = one("user", partial(stores.people.by_ids, project))
-        self.members = many("members", partial(_own, stores.people.members, project))
-        self.api_key = one("api_key", partial(stores.keys.by_ids, project))
-        self.keys_of_project = many("keys", partial(_own, stores.keys.of_project, project))
-        self.audit_entry = one("audit_entry", partial(stores.audit.by_ids, project))
+        self.people = _People(batches, stores, project)
+        self.audit_entry = one("audit_entry", own(stores.audit.by_ids))
         self.history: Pages[AuditEntry, AuditFilter] = Pages(
             batches, "history", stores.audit, project
         )

@@ -1,9 +1,8 @@
 """Entities with sensible values; a test names only those that it is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from domain.experiments import (
     HashAlgorithm,
     Phase,
 )
-from domain.funnels import Funnel, FunnelLink, FunnelStep, Path
 from domain.ids import NIL, ProjectId, new_id
 from domain.keys import ApiKey
 from domain.metrics import (
@@ -276,33 +274,3 @@ def make_metric(**changes: Any) -> Metric:
         created_at=NOON,
     )
     return replace(metric, **changes)
-
-
-def make_funnel(**changes: Any) -> Funnel:
-    funnel = Funnel(
-        id=new_id(),
-        project_id=ProjectId(NIL),
-        name=f"orders-{new_id().hex}",
-        description="From the first page to the money",
-        created_at=NOON,
-        updated_at=NOON,
-        version=1,
-    )
-    return replace(funnel, **changes)
-
-
-def make_path(
-    types: Sequence[str], links: Sequence[tuple[int, int]] | None = None, funnel: UUID = NIL
-) -> Path:
-    """Of steps of these event types; the links go by their places, or make a straight line."""
-    steps = [
-        FunnelStep(
-            id=new_id(), funnel_id=funnel, name=f"step {place}", event_type=kind, position=place
-        )
-        for place, kind in enumerate(types)
-    ]
-    ends = pairwise(range(len(types))) if links is None else sorted(links)
-    return Path(
-        steps=steps,
-        links=[FunnelLink(source=steps[source], target=steps[target]) for source, target in ends],
-    )

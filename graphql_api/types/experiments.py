@@ -213,7 +213,7 @@ class Experiment(View, Node):
         parent: strawberry.Parent[domain.Experiment], info: Info
     ) -> DomainUser | None:
         user = parent.created_by
-        return None if user is None else await info.context.loaders.user.load(user)
+        return None if user is None else await info.context.loaders.people.user.load(user)
 
 
 @strawberry.input(one_of=True, description="Which experiment: by its id or by its name.")

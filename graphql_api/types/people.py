@@ -35,7 +35,7 @@ class User(View, Node):
     async def memberships(
         parent: strawberry.Parent[domain.User], info: Info
     ) -> list[domain.Membership]:
-        members = await info.context.loaders.members.load(info.context.project)
+        members = await info.context.loaders.people.members.load(info.context.project)
         return [member for member in members if member.user_id == parent.id]
 
 
@@ -116,13 +116,13 @@ class Project(View, Node):
     async def members(
         parent: strawberry.Parent[domain_projects.Project], info: Info
     ) -> Sequence[domain.Membership]:
-        return await info.context.loaders.members.load(parent.id)
+        return await info.context.loaders.people.members.load(parent.id)
 
     @strawberry.field(graphql_type=list[ApiKey], description="Its keys, the latest first.")
     async def api_keys(
         parent: strawberry.Parent[domain_projects.Project], info: Info
     ) -> Sequence[DomainApiKey]:
-        return await info.context.loaders.keys_of_project.load(parent.id)
+        return await info.context.loaders.people.keys.load(parent.id)
 
     @strawberry.field(extensions=[Paged()], description="What was done in it, the latest first.")
     def history(
@@ -148,7 +148,7 @@ class Membership(View):
 
     @strawberry.field(graphql_type=User, description="The user.")
     async def user(parent: strawberry.Parent[domain.Membership], info: Info) -> domain.User | None:
-        return await info.context.loaders.user.load(parent.user_id)
+        return await info.context.loaders.people.user.load(parent.user_id)
 
 
 @strawberry.type(description="Who is asking.")
@@ -158,12 +158,12 @@ class Viewer:
     @strawberry.field(graphql_type=User | None, description="The user that is logged in.")
     async def user(self, info: Info) -> domain.User | None:
         user = self.caller.user
-        return None if user is None else await info.context.loaders.user.load(user)
+        return None if user is None else await info.context.loaders.people.user.load(user)
 
     @strawberry.field(graphql_type=ApiKey | None, description="The key that was shown.")
     async def api_key(self, info: Info) -> DomainApiKey | None:
         key = self.caller.api_key
-        return None if key is None else await info.context.loaders.api_key.load(key)
+        return None if key is None else await info.context.loaders.people.api_key.load(key)
 
     @strawberry.field(graphql_type=Project, description="The project that it is all about.")
     async def project(self, info: Info) -> domain_projects.Project | None:

@@ -53,14 +53,13 @@ from tests.factories import (
     NOON,
     make_assignment,
     make_experiment,
-    make_funnel,
     make_metric,
     make_metric_definition,
-    make_path,
     make_phase,
     make_project,
     make_variant,
 )
+from tests.funnels import make_funnel, make_path
 from tests.persistence.sealed import state_box
 from tests.secret import SECRET_KEY
 from tests.sums import make_running_sums

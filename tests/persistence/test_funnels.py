@@ -11,7 +11,8 @@ from domain.ids import ProjectId, new_id
 from domain.paging import window
 from persistence.engine import Database
 from persistence.funnels import Funnels
-from tests.factories import make_deed, make_funnel, make_path
+from tests.factories import make_deed
+from tests.funnels import make_funnel, make_path
 from tests.persistence.contents import everything
 from tests.persistence.servers import ask
 from tests.persistence.statements import counted

@@ -40,18 +40,17 @@ from tests.factories import (
     make_assignment,
     make_deed,
     make_experiment,
-    make_funnel,
     make_key,
     make_membership,
     make_metric,
     make_metric_definition,
-    make_path,
     make_phase,
     make_project,
     make_session,
     make_user,
     make_variant,
 )
+from tests.funnels import make_funnel, make_path
 from tests.persistence.graphs import stored, stored_experiment, stored_project
 from tests.persistence.things import MAYBES, THINGS, Colour, MaybeThing, Size, Thing, thing_columns
 from tests.sums import make_running_sums, make_snapshot, make_user_total

@@ -15,7 +15,8 @@ from domain.ids import ProjectId, new_id
 from domain.metrics import Metric
 from persistence.engine import Database
 from persistence.passages import Passages
-from tests.factories import NOON, make_assignment, make_metric, make_path
+from tests.factories import NOON, make_assignment, make_metric
+from tests.funnels import make_path
 from tests.persistence.graphs import stored_experiment, stored_project, stored_variants
 from tests.persistence.servers import ask
 from tests.persistence.statements import counted
