@@ -59,7 +59,7 @@ class Endpoints:
         )
         self.connections = Connections(settings.connections, settings.connections_per_address)
         self.http_places = Places(settings.http_connections, settings.http_connections_per_address)
-        streams = Streams(
+        self.streams = streams = Streams(
             bounds=settings,
             operations=operations,
             make_context=make_context,
