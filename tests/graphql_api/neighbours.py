@@ -14,7 +14,13 @@ from domain.bandits import Beliefs
 from domain.changes import given
 from domain.design import Design
 from domain.elements import Element, ElementVariant
-from domain.experiments import AllocationMode, Edit, Experiment, ExperimentStatus
+from domain.experiments import (
+    AllocationMode,
+    Edit,
+    Experiment,
+    ExperimentChanges,
+    ExperimentStatus,
+)
 from domain.funnels import Funnel, FunnelStep, LinkEnds
 from domain.ids import ProjectId, new_id
 from domain.keys import ApiKey, NewApiKey, build_key
@@ -188,7 +194,8 @@ async def put_bandit(database: Database, project: ProjectId) -> None:
     )
     variant = make_variant(experiment_id=experiment.id, traffic_weight=1.0)
     design = Design(experiment=replace(experiment, phase=0), variants=[variant])
-    edit = Edit(phase=design.next_phase(NOON))
+    started = ExperimentChanges(status=ExperimentStatus.ACTIVE)
+    edit = Edit(changes=started, phase=design.next_phase(NOON))
     edit = Beliefs(state_box(SECRET_KEY)).begun(design, edit, NOON)
     await put(database, VARIANTS, replace(variant, **given(edit.changed[variant.id])))
 
