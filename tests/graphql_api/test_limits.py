@@ -271,12 +271,14 @@ async def test_a_refusal_is_cheap_and_reads_nothing(
     graph: Graph, database: Database, app: Starlette, name: str
 ) -> None:
     await graph("{ viewer { scopes } }")
-    began = time.process_time()
+    times, errors = [], []
     async with counted(app.state.database) as statements:
-        errors = await graph.errors(REFUSED[name])
-    taken = time.process_time() - began
+        for _ in range(3):  # the garbage of other tests may be collected in one of them
+            began = time.process_time()
+            errors = await graph.errors(REFUSED[name])
+            times.append(time.process_time() - began)
 
     codes = {error["extensions"]["code"] for error in errors}
     assert codes <= {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
     assert statements == []
-    assert taken < GENEROUS
+    assert min(times) < GENEROUS
